@@ -1,0 +1,79 @@
+//! The facts: one table, and beside it one small file per area that observes them.
+//!
+//! An entry of the table is the single definition of a fact: its name, the kind of its value, what it says, how it is
+//! observed. The JSON schema, `airtight explain`, the decoding of specs and the agent all read this table.
+
+mod kind;
+mod reading;
+mod subject;
+mod view;
+
+pub use kind::{Field, Kind};
+pub use reading::{Answer, Query, Reading, Unobserved, Value};
+pub use subject::{Ended, Subject};
+pub use view::View;
+
+/// One fact of the language.
+#[derive(Debug)]
+pub struct Fact {
+    /// Its name in a spec: `pid`.
+    pub name: &'static str,
+    /// What its argument is, for a fact that takes one, in capitals: `files: {PATH: …}`.
+    pub argument: Option<&'static str>,
+    /// The kind of its value.
+    pub kind: Kind,
+    /// The viewpoints from which it can be observed.
+    pub views: &'static [Vantage],
+    /// One sentence.
+    pub brief: &'static str,
+    /// A longer text: units, where the kernel shows it, what to beware of; with its source (man page, kernel file).
+    pub long: &'static str,
+    /// An expectation that holds in a sandbox of the default profile, as YAML: `pid: 1`.
+    pub example: &'static str,
+    /// Reads it of a process.
+    pub observe: fn(&Subject, &str) -> Result<Reading, Unobserved>,
+    /// Adds to the reading what shows only against the host's reading of the same fact: which namespaces are shared.
+    pub relate: Option<fn(&mut Value, &Value)>,
+}
+
+/// A viewpoint in the table: who looks at whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vantage {
+    /// A process in the sandbox looks at itself.
+    Inside,
+    /// The host looks at that process.
+    Outside,
+    /// The runner looks at itself.
+    Host,
+}
+
+/// One attempt of the language: the agent really tries it.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its verb: `mount`.
+    pub name: &'static str,
+    /// What its object is, in capitals, for the manual: `PATH`.
+    pub object: &'static str,
+    /// One sentence.
+    pub brief: &'static str,
+    /// A longer text: exactly what is called with which arguments, what is undone after.
+    pub long: &'static str,
+    /// An example, as YAML: `attempts: { mount: { tmpfs: denied } }`.
+    pub example: &'static str,
+    /// Says what is wrong with an object, at the time the spec is read.
+    pub check: fn(&str) -> Result<(), String>,
+    /// Tries it, in the process itself, and undoes what it can. The value is an [`Outcome`] as JSON.
+    pub attempt: fn(&str) -> Result<Reading, Unobserved>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It succeeded.
+    Allowed,
+    /// It failed with this errno: `EPERM`.
+    Failed(String),
+    /// This signal ended the process that tried: `SIGSYS`. Only the other side can say so.
+    Killed(String),
+}

@@ -1,0 +1,50 @@
+//! The process a fact is read of.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The process a fact is read of: oneself, or another process that the host looks at.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pid: Option<i32>,
+    ended: Option<Ended>,
+}
+
+/// How a process ended, as wait(2) told its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// It exited with this status.
+    Exited(i32),
+    /// This signal ended it.
+    Signaled(i32),
+}
+
+impl Subject {
+    /// The process that reads.
+    pub const fn oneself() -> Self {
+        Self { pid: None, ended: None }
+    }
+
+    /// Another process, by its PID in the reader's PID namespace, and how it ended if it has.
+    pub const fn other(pid: i32, ended: Option<Ended>) -> Self {
+        Self { pid: Some(pid), ended }
+    }
+
+    /// The other process's PID; `None` for oneself, whose own idea of its PID is a fact.
+    pub const fn pid(&self) -> Option<i32> {
+        self.pid
+    }
+
+    /// How it ended, if it has.
+    pub const fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// A file of the process under `/proc`: `/proc/self/status`, `/proc/4711/status`.
+    pub fn proc_file(&self, name: impl AsRef<Path>) -> PathBuf {
+        let directory = self.pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+        Path::new("/proc").join(directory).join(name)
+    }
+}

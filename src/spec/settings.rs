@@ -1,0 +1,284 @@
+//! The settings of a sandbox, as a spec writes them. What is not set stays `None`: a runtime must be able to tell.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use super::scalar::{Percent, Size};
+
+/// The settings of a sandbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The root filesystem: the name of a recipe under images/, or the path of an archive. `base` by default.
+    pub image: Option<String>,
+    /// The first process, as an argv; airtight's own agent by default.
+    pub command: Option<Vec<String>>,
+    /// The namespaces to create; all eight by default.
+    pub new: Option<Namespaces>,
+    /// The user and group of the first process, and the user namespace's id map.
+    pub user: Option<User>,
+    /// The host name in a UTS namespace of its own.
+    pub hostname: Option<String>,
+    /// The environment, whole: nothing is inherited. `PATH` alone by default.
+    pub env: Option<IndexMap<String, String>>,
+    /// The working directory; `/` by default.
+    pub cwd: Option<String>,
+    /// The capabilities of the first process.
+    pub capabilities: Option<Capabilities>,
+    /// Whether no_new_privs is set.
+    pub no_new_privs: Option<bool>,
+    /// The seccomp filter: `default`, `none`, or the path of a profile relative to the spec.
+    pub seccomp: Option<String>,
+    /// Whether the root filesystem can be written to.
+    pub root: Option<Root>,
+    /// Further mounts, in order.
+    pub mounts: Option<Vec<Mount>>,
+    /// Paths that are hidden: /dev/null over a file, an empty read-only tmpfs over a directory.
+    pub mask: Option<Vec<String>>,
+    /// Paths that are made read-only.
+    pub read_only: Option<Vec<String>>,
+    /// Devices of the host to add to the minimal /dev, by their path there.
+    pub devices: Option<Vec<String>>,
+    /// Limits, of the cgroup and of the process.
+    pub limits: Option<Limits>,
+    /// Kernel parameters to set in the sandbox's namespaces, by their dotted name.
+    pub sysctls: Option<IndexMap<String, String>>,
+    /// The network.
+    pub network: Option<Network>,
+    /// Further words for the runtime's own command line.
+    pub flags: Option<Vec<String>>,
+    /// `default`: exactly what the runtime gives by itself.
+    pub profile: Option<Profile>,
+}
+
+/// The namespaces to create: a list, or the word `all`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespaces(pub Vec<Namespace>);
+
+impl Namespaces {
+    /// All eight.
+    pub fn all() -> Self {
+        Self(Namespace::ALL.to_vec())
+    }
+}
+
+impl<'de> Deserialize<'de> for Namespaces {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Namespaces;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a list of namespaces such as `[pid, mount]`, or `all`")
+            }
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Namespaces, E> {
+                if word == "all" {
+                    Ok(Namespaces::all())
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(word), &self))
+                }
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut words: A) -> Result<Namespaces, A::Error> {
+                let mut list = Vec::new();
+                while let Some(namespace) = words.next_element()? {
+                    list.push(namespace);
+                }
+                Ok(Namespaces(list))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Namespaces {
+    fn schema_name() -> Cow<'static, str> {
+        "Namespaces".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let namespace = generator.subschema_for::<Namespace>();
+        json_schema!({ "oneOf": [{ "const": "all" }, { "type": "array", "items": namespace, "uniqueItems": true }] })
+    }
+}
+
+/// A kind of namespace, spelled as unshare(1) does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// user_namespaces(7)
+    User,
+    /// mount_namespaces(7)
+    Mount,
+    /// pid_namespaces(7)
+    Pid,
+    /// network_namespaces(7)
+    Net,
+    /// uts_namespaces(7)
+    Uts,
+    /// ipc_namespaces(7)
+    Ipc,
+    /// cgroup_namespaces(7)
+    Cgroup,
+    /// time_namespaces(7)
+    Time,
+}
+
+impl Namespace {
+    /// All kinds.
+    pub const ALL: [Self; 8] =
+        [Self::User, Self::Mount, Self::Pid, Self::Net, Self::Uts, Self::Ipc, Self::Cgroup, Self::Time];
+
+    /// Its name as unshare(1) spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Mount => "mount",
+            Self::Pid => "pid",
+            Self::Net => "net",
+            Self::Uts => "uts",
+            Self::Ipc => "ipc",
+            Self::Cgroup => "cgroup",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// Who the first process is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct User {
+    /// Its user id inside; 0 by default.
+    pub uid: Option<u32>,
+    /// Its group id inside; 0 by default.
+    pub gid: Option<u32>,
+    /// The user namespace's id map, for users and groups alike.
+    pub map: Option<Vec<IdRange>>,
+}
+
+/// A range of an id map, as user_namespaces(7) has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdRange {
+    /// The first id inside.
+    pub inside: u32,
+    /// The first id outside.
+    pub outside: u32,
+    /// How many.
+    pub count: u32,
+}
+
+/// Capabilities: exactly one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub struct Capabilities {
+    /// Only these are kept, named without `CAP_`, in lower case: `net_bind_service`.
+    pub keep: Option<Vec<String>>,
+    /// All but these are kept.
+    pub drop: Option<Vec<String>>,
+}
+
+/// Whether the root can be written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Root {
+    /// It cannot.
+    ReadOnly,
+    /// It can; what is written is gone with the sandbox.
+    Writable,
+}
+
+/// A further mount.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    /// Where, inside.
+    pub target: String,
+    /// The file system's type; a bind mount of `source` where it is left out.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// What: for a bind mount a path of the host.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Options as mount(8) writes them: `ro`, `nosuid`, `size=1m`.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+/// Limits. Those of the first four belong to the cgroup, the others are rlimits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Memory, `64MiB`: memory.max, memory.limit_in_bytes.
+    pub memory: Option<Size>,
+    /// The number of processes and threads: pids.max.
+    pub pids: Option<u64>,
+    /// CPU time in percent of one CPU, `50%`: cpu.max, cpu.cfs_quota_us.
+    pub cpu: Option<Percent>,
+    /// RLIMIT_NOFILE.
+    pub nofile: Option<u64>,
+    /// RLIMIT_NPROC.
+    pub nproc: Option<u64>,
+    /// RLIMIT_CORE.
+    pub core: Option<Size>,
+    /// RLIMIT_FSIZE.
+    pub fsize: Option<Size>,
+    /// RLIMIT_STACK.
+    pub stack: Option<Size>,
+    /// RLIMIT_MEMLOCK.
+    pub memlock: Option<Size>,
+    /// RLIMIT_AS.
+    pub address_space: Option<Size>,
+}
+
+/// The network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// A network namespace with nothing but its loopback interface, which is up.
+    None,
+    /// The host's.
+    Host,
+}
+
+/// A named set of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Exactly what the runtime gives by itself.
+    Default,
+}
+
+impl Settings {
+    /// These settings with `other`'s in the place of those it sets.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        macro_rules! overlay {
+            ($($field:ident),*) => {
+                Self { $($field: other.$field.clone().or_else(|| self.$field.clone())),* }
+            };
+        }
+        overlay!(
+            image,
+            command,
+            new,
+            user,
+            hostname,
+            env,
+            cwd,
+            capabilities,
+            no_new_privs,
+            seccomp,
+            root,
+            mounts,
+            mask,
+            read_only,
+            devices,
+            limits,
+            sysctls,
+            network,
+            flags,
+            profile
+        )
+    }
+}

@@ -1,0 +1,5 @@
+//! The only `unsafe`, the only raw system calls. Everything here says in one sentence why it is done.
+
+mod failure;
+
+pub use failure::{Failure, Result, errno_name, errno_named};
