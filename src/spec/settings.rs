@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::scalar::{Percent, Size};
 
@@ -103,7 +103,7 @@ impl JsonSchema for Namespaces {
 }
 
 /// A kind of namespace, spelled as unshare(1) does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Namespace {
     /// user_namespaces(7)
@@ -140,6 +140,20 @@ impl Namespace {
             Self::Ipc => "ipc",
             Self::Cgroup => "cgroup",
             Self::Time => "time",
+        }
+    }
+
+    /// Its flag for clone3(2), unshare(2) and setns(2).
+    pub const fn clone_flag(self) -> i32 {
+        match self {
+            Self::User => libc::CLONE_NEWUSER,
+            Self::Mount => libc::CLONE_NEWNS,
+            Self::Pid => libc::CLONE_NEWPID,
+            Self::Net => libc::CLONE_NEWNET,
+            Self::Uts => libc::CLONE_NEWUTS,
+            Self::Ipc => libc::CLONE_NEWIPC,
+            Self::Cgroup => libc::CLONE_NEWCGROUP,
+            Self::Time => libc::CLONE_NEWTIME,
         }
     }
 }

@@ -1,0 +1,203 @@
+//! What a new process of a native sandbox does before it becomes the agent or the command: a story in order, each step
+//! using up a right that the next no longer needs.
+
+use std::ffi::{CString, NulError};
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{chdir, setsid};
+use seccompiler::BpfProgram;
+
+use super::blueprint::{Blueprint, Role};
+use super::{confine, furnish, identity, root};
+use crate::sandbox::nursery::Report;
+use crate::spec::Namespace;
+use crate::sys::{self, Failure, Result};
+
+/// What a new process is given.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Birth<'a> {
+    /// What it is to be.
+    pub(in crate::sandbox) blueprint: &'a Blueprint,
+    /// What it becomes.
+    pub(in crate::sandbox) role: &'a Role,
+    /// Its seccomp filters, compiled.
+    pub(in crate::sandbox) filters: &'a [BpfProgram],
+    /// Where it reports.
+    report: OwnedFd,
+    /// Through this the nursery says that ids are mapped and cgroups entered, and hears on which device the root is.
+    line: OwnedFd,
+    /// The image as a detached mount whose ids are mapped, if they are.
+    image: Option<OwnedFd>,
+}
+
+impl<'a> Birth<'a> {
+    /// From the descriptors that follow the standard streams: the report, the line, and the image if there is one.
+    pub(in crate::sandbox) fn new(
+        blueprint: &'a Blueprint,
+        role: &'a Role,
+        filters: &'a [BpfProgram],
+        fds: Vec<OwnedFd>,
+    ) -> Self {
+        let mut fds = fds.into_iter();
+        let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
+        Self { blueprint, role, filters, report, line, image: fds.next() }
+    }
+}
+
+/// The first process: makes the sandbox around itself.
+pub(in crate::sandbox) fn first(birth: Birth<'_>) -> ! {
+    let built = wait_for_go(&birth.line).and_then(|()| build(&birth));
+    live(birth, built)
+}
+
+/// A further process, which has already joined the namespaces.
+pub(in crate::sandbox) fn further(birth: Birth<'_>) -> ! {
+    let entered = wait_for_go(&birth.line).and_then(|()| enter(birth.blueprint));
+    live(birth, entered)
+}
+
+fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
+    let failure = match (ready, birth.role) {
+        (Err(failure), _) => failure,
+        (Ok(()), Role::Command { argv }) => become_command(&birth, argv),
+        (Ok(()), Role::Agent { token }) => match prepare_agent(&birth, token) {
+            Err(failure) => failure,
+            Ok(()) => {
+                drop((birth.report, birth.line, birth.image));
+                sys::exit_now(crate::agent::serve_standard_streams(token))
+            }
+        },
+    };
+    // If nobody listens any more there is nobody to tell.
+    let _ = Report::Failed(failure).send(birth.report.as_fd(), &[]);
+    sys::exit_now(125)
+}
+
+/// Waits for the nursery's word, and sees to it that whatever ends the nursery ends its sandboxes.
+pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<()> {
+    die_with_parent()?;
+    match sys::receive(line.as_fd())? {
+        Some(_) => Ok(()),
+        // The nursery has gone, or could not map the ids; it has said why.
+        None => sys::exit_now(125),
+    }
+}
+
+fn die_with_parent() -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))
+}
+
+fn build(birth: &Birth<'_>) -> Result<()> {
+    let blueprint = birth.blueprint;
+    // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
+    setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
+    umask(Mode::empty());
+    // While still the runner's own user, who can reach the image and the sources.
+    let sources = furnish::open_sources(blueprint)?;
+    root::raise_stage(blueprint, birth.image.as_ref())?;
+    identity::become_root(&blueprint.identity)?;
+    let new_root = root::raise_root(blueprint)?;
+    name_host(blueprint)?;
+    if blueprint.creates(Namespace::Net) {
+        sys::bring_loopback_up()?;
+    }
+    // Before `/proc/sys` may become read-only.
+    set_sysctls(blueprint)?;
+    furnish::furnish(blueprint, &new_root, &sources)?;
+    if blueprint.root.read_only {
+        root::seal(&new_root)?;
+    }
+    root::enter(&new_root)?;
+    tell_root_device(&birth.line)?;
+    finish(blueprint)
+}
+
+fn enter(blueprint: &Blueprint) -> Result<()> {
+    setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
+    identity::become_root(&blueprint.identity)?;
+    finish(blueprint)
+}
+
+/// What a first and a further process have in common.
+fn finish(blueprint: &Blueprint) -> Result<()> {
+    umask(Mode::from_bits_truncate(0o022));
+    chdir(blueprint.cwd.as_str()).map_err(|errno| Failure::new("chdir", &[&blueprint.cwd], errno))?;
+    confine::confine(blueprint)?;
+    // A change of user has cleared it (prctl(2)).
+    die_with_parent()
+}
+
+/// Tells the nursery by what to know the sandbox's processes: the device of its root, an overlay like no other.
+pub(in crate::sandbox) fn tell_root_device(line: &OwnedFd) -> Result<()> {
+    let root = nix::sys::stat::stat("/").map_err(|errno| Failure::new("stat", &[&"/"], errno))?;
+    sys::send(line.as_fd(), &root.st_dev.to_ne_bytes(), &[])
+}
+
+/// The nursery's side of [`tell_root_device`]; `None` if it was never told.
+pub(in crate::sandbox) fn root_device_told(line: &OwnedFd) -> Option<u64> {
+    let told = sys::readable_by(line.as_fd(), Some(Instant::now())).then(|| sys::receive(line.as_fd()));
+    let bytes = told?.ok()??.bytes;
+    Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+fn name_host(blueprint: &Blueprint) -> Result<()> {
+    let Some(name) = &blueprint.hostname else { return Ok(()) };
+    nix::unistd::sethostname(name).map_err(|errno| Failure::new("sethostname", &[name], errno))
+}
+
+fn set_sysctls(blueprint: &Blueprint) -> Result<()> {
+    for (name, value) in &blueprint.sysctls {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        fs::write(&path, value).map_err(|error| Failure::from_io("write", &[&path, value], &error))?;
+    }
+    Ok(())
+}
+
+/// The clone is the agent: no execve(2) is needed, and so no program, loader or library in the image.
+fn prepare_agent(birth: &Birth<'_>, token: &str) -> Result<()> {
+    sys::environment::overwrite(&["airtight-agent", token], &environment(birth.blueprint))?;
+    confine::install_filters(birth.filters)
+}
+
+/// Returns only when it could not.
+fn become_command(birth: &Birth<'_>, argv: &[String]) -> Failure {
+    let program = find_program(birth.blueprint, argv);
+    match confine::install_filters(birth.filters) {
+        Ok(()) => execute(&program, argv, &environment(birth.blueprint)),
+        Err(failure) => failure,
+    }
+}
+
+fn environment(blueprint: &Blueprint) -> Vec<String> {
+    blueprint.env.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// Looks a program up as execvp(3) does, along the sandbox's own PATH.
+fn find_program(blueprint: &Blueprint, argv: &[String]) -> String {
+    let name = argv.first().map_or("", String::as_str);
+    if name.contains('/') {
+        return name.to_owned();
+    }
+    let path = blueprint.env.get("PATH").map_or("/usr/bin:/bin", String::as_str);
+    let mut candidates = path.split(':').map(|directory| format!("{directory}/{name}"));
+    candidates.find(|candidate| fs::metadata(candidate).is_ok()).unwrap_or_else(|| name.to_owned())
+}
+
+fn execute(program: &str, argv: &[String], environment: &[String]) -> Failure {
+    let (Ok(path), Ok(argv), Ok(environment)) = (CString::new(program), c_strings(argv), c_strings(environment)) else {
+        return Failure::new("execve", &[&program], Errno::EINVAL);
+    };
+    match nix::unistd::execve(&path, &argv, &environment) {
+        Err(errno) => Failure::new("execve", &[&program], errno),
+    }
+}
+
+fn c_strings(words: &[String]) -> std::result::Result<Vec<CString>, NulError> {
+    words.iter().map(|word| CString::new(word.as_str())).collect()
+}

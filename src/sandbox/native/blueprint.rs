@@ -1,0 +1,166 @@
+//! Everything a native sandbox is, resolved: what crosses to the nursery, and what a further process needs to be like the first.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::spec::Namespace;
+
+/// A native sandbox, down to the last id and mask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Blueprint {
+    /// An empty directory of this run: the place in the sandbox's own mount namespace where its root is put together.
+    pub stage: PathBuf,
+    /// The image's root, which is never written to.
+    pub image: PathBuf,
+    /// The namespaces to create.
+    pub namespaces: Vec<Namespace>,
+    /// Who it is.
+    pub identity: Identity,
+    /// The host name, in a UTS namespace of its own.
+    pub hostname: Option<String>,
+    /// The whole environment.
+    pub env: IndexMap<String, String>,
+    /// The working directory.
+    pub cwd: String,
+    /// What the root is made of.
+    pub root: RootPlan,
+    /// What it may do.
+    pub confinement: Confinement,
+    /// `RLIMIT_*` numbers and values, soft and hard alike.
+    pub rlimits: Vec<(u32, u64)>,
+    /// Limits of the cgroup; none: it stays in the runner's.
+    pub cgroup: CgroupLimits,
+    /// Kernel parameters to set, dotted.
+    pub sysctls: IndexMap<String, String>,
+}
+
+/// Ids.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Identity {
+    /// The user id inside.
+    pub uid: u32,
+    /// The group id inside.
+    pub gid: u32,
+    /// The id map of a new user namespace.
+    pub map: IdMap,
+}
+
+/// How a new user namespace's ids are mapped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IdMap {
+    /// There is no new user namespace.
+    #[default]
+    None,
+    /// These ranges, written by root: (inside, outside, count).
+    Ranges(Vec<(u32, u32, u32)>),
+    /// One id, the runner's own, which the kernel lets anyone map: the id inside.
+    Own {
+        /// The user and group id that the runner's own becomes.
+        inside: u32,
+    },
+    /// The runner's own id and subordinate ranges, written by newuidmap(1) and newgidmap(1).
+    Subordinate {
+        /// The ranges of users.
+        users: Vec<(u32, u32, u32)>,
+        /// The ranges of groups.
+        groups: Vec<(u32, u32, u32)>,
+    },
+}
+
+/// What the root is made of.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RootPlan {
+    /// Whether the root is read-only in the end.
+    pub read_only: bool,
+    /// Further mounts.
+    pub mounts: Vec<MountPlan>,
+    /// Hidden paths.
+    pub masks: Vec<String>,
+    /// Paths that are read-only.
+    pub read_only_paths: Vec<String>,
+    /// Devices of the host, by path.
+    pub devices: Vec<String>,
+}
+
+/// A further mount.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MountPlan {
+    /// Where, inside.
+    pub target: String,
+    /// The file system type; `None` binds `source`.
+    pub kind: Option<String>,
+    /// The source.
+    pub source: String,
+    /// Options as mount(8) writes them.
+    pub options: Vec<String>,
+}
+
+/// What the processes may do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Confinement {
+    /// Capabilities that are kept, by number.
+    pub capabilities: Vec<u8>,
+    /// no_new_privs.
+    pub no_new_privs: bool,
+    /// The seccomp filter.
+    pub seccomp: Seccomp,
+}
+
+/// A seccomp filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Seccomp {
+    /// None.
+    #[default]
+    None,
+    /// The documented default profile.
+    Default,
+    /// A profile in the form of the OCI runtime specification, its text.
+    Profile(String),
+}
+
+/// Limits of a cgroup.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupLimits {
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Percent of one CPU.
+    pub cpu: Option<u64>,
+}
+
+impl CgroupLimits {
+    /// Whether a cgroup is needed at all.
+    pub const fn any(&self) -> bool {
+        self.memory.is_some() || self.pids.is_some() || self.cpu.is_some()
+    }
+}
+
+/// What a process of the sandbox becomes once it is set up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Role {
+    /// The agent, on its standard streams.
+    Agent {
+        /// The token that it says hello with.
+        token: String,
+    },
+    /// This program.
+    Command {
+        /// Its argv; never empty.
+        argv: Vec<String>,
+    },
+}
+
+impl Blueprint {
+    /// Whether it creates this kind of namespace.
+    pub fn creates(&self, namespace: Namespace) -> bool {
+        self.namespaces.contains(&namespace)
+    }
+
+    /// The `CLONE_NEW*` flags of clone3(2) and setns(2).
+    pub fn clone_flags(&self) -> i32 {
+        self.namespaces.iter().fold(0, |flags, namespace| flags | namespace.clone_flag())
+    }
+}

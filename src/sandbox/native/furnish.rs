@@ -1,0 +1,150 @@
+//! What lies on the root: `/proc`, `/sys`, a minimal `/dev`, further mounts, masked and read-only paths.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::mount::MsFlags;
+use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
+
+use super::blueprint::{Blueprint, MountPlan};
+use super::root::{Place, bind_host, find, is_directory, mount_extra, mount_new, remount_found};
+use crate::spec::Namespace;
+use crate::sys::{Failure, Result};
+
+/// The devices of the OCI runtime specification (config-linux.md, default devices), with their major and minor numbers.
+const DEVICES: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+/// The links of the same (config-linux.md, dev symbolic links).
+const LINKS: [(&str, &str); 5] = [
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
+    ("pts/ptmx", "ptmx"),
+];
+
+/// Opens the sources of the bind mounts. This needs the runner's own identity: the sandbox's may not reach them.
+pub(super) fn open_sources(blueprint: &Blueprint) -> Result<Vec<Option<OwnedFd>>> {
+    let open = |mount: &MountPlan| {
+        nix::fcntl::open(mount.source.as_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+            .map_err(|errno| Failure::new("open", &[&mount.source], errno))
+    };
+    blueprint.root.mounts.iter().map(|mount| mount.kind.is_none().then(|| open(mount)).transpose()).collect()
+}
+
+/// Furnishes the new root, in the order in which one thing may lie on another.
+pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<OwnedFd>]) -> Result<()> {
+    mount_proc(blueprint, root)?;
+    mount_sys(blueprint, root)?;
+    mount_dev(blueprint, root)?;
+    for (mount, source) in blueprint.root.mounts.iter().zip(sources) {
+        mount_extra(root, mount, source.as_ref())?;
+    }
+    for path in &blueprint.root.read_only_paths {
+        make_read_only(root, path)?;
+    }
+    blueprint.root.masks.iter().try_for_each(|path| mask(root, path))
+}
+
+const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+/// `/proc` shows the PID namespace of whoever mounts it (proc(5)). A user namespace may mount it only together with a PID
+/// namespace of its own; otherwise the host's is bound.
+fn mount_proc(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
+    if blueprint.creates(Namespace::User) && !blueprint.creates(Namespace::Pid) {
+        return bind_host(root, "/proc", "/proc", Place::Directory, MsFlags::empty());
+    }
+    mount_new(root, "proc", "/proc", QUIET, "")
+}
+
+/// `/sys` shows the network namespace of whoever mounts it; the same rule holds.
+fn mount_sys(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
+    if blueprint.creates(Namespace::User) && !blueprint.creates(Namespace::Net) {
+        return bind_host(root, "/sys", "/sys", Place::Directory, MsFlags::MS_RDONLY);
+    }
+    mount_new(root, "sysfs", "/sys", QUIET | MsFlags::MS_RDONLY, "")
+}
+
+/// A `/dev` of its own, on a tmpfs: the host's devtmpfs is one for the whole machine, and what a sandbox did to it would
+/// be done to the host.
+fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
+    mount_new(root, "tmpfs", "/dev", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "mode=0755,uid=0,gid=0,size=64k,nr_inodes=256")?;
+    for (name, major, minor) in DEVICES {
+        add_device(blueprint, root, name, makedev(major, minor))?;
+    }
+    for path in &blueprint.root.devices {
+        add_host_device(blueprint, root, path)?;
+    }
+    let dev = find(root, "/dev", Place::Existing)?;
+    for (target, name) in LINKS {
+        nix::unistd::symlinkat(target, &dev, name).map_err(|errno| Failure::new("symlink", &[&target, &name], errno))?;
+    }
+    mount_new(root, "devpts", "/dev/pts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")?;
+    mount_new(root, "tmpfs", "/dev/shm", QUIET, "mode=1777,uid=0,gid=0,size=64m")?;
+    // The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
+    if blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User) {
+        mount_new(root, "mqueue", "/dev/mqueue", QUIET, "")?;
+    }
+    Ok(())
+}
+
+fn add_host_device(blueprint: &Blueprint, root: &OwnedFd, path: &str) -> Result<()> {
+    let stat = nix::sys::stat::stat(path).map_err(|errno| Failure::new("stat", &[&path], errno))?;
+    let name = path.strip_prefix("/dev/").unwrap_or(path);
+    if blueprint.creates(Namespace::User) {
+        return bind_host(root, path, &format!("/dev/{name}"), Place::File, MsFlags::empty());
+    }
+    let dev = find(root, "/dev", Place::Existing)?;
+    let kind = SFlag::from_bits_truncate(stat.st_mode & libc::S_IFMT);
+    make_node(&dev, name, kind, stat.st_rdev)
+}
+
+/// A device node. In a user namespace the kernel refuses to make one that can be opened, so the host's is bound instead.
+fn add_device(blueprint: &Blueprint, root: &OwnedFd, name: &str, device: libc::dev_t) -> Result<()> {
+    if blueprint.creates(Namespace::User) {
+        return bind_host(root, &format!("/dev/{name}"), &format!("/dev/{name}"), Place::File, MsFlags::empty());
+    }
+    make_node(&find(root, "/dev", Place::Existing)?, name, SFlag::S_IFCHR, device)
+}
+
+fn make_node(dev: &OwnedFd, name: &str, kind: SFlag, device: libc::dev_t) -> Result<()> {
+    let failed = |call, errno| Failure::new(call, &[&name], errno);
+    let mode = Mode::from_bits_truncate(0o666);
+    mknodat(dev.as_fd(), name, kind, mode, device).map_err(|errno| failed("mknod", errno))?;
+    // mknod(2) has applied the umask.
+    nix::sys::stat::fchmodat(dev.as_fd(), name, mode, nix::sys::stat::FchmodatFlags::FollowSymlink)
+        .map_err(|errno| failed("chmod", errno))
+}
+
+/// A path that is not there needs no hiding.
+fn is_missing<T>(found: &Result<T>) -> bool {
+    let missing = [Errno::ENOENT as i32, Errno::ENOTDIR as i32];
+    matches!(found, Err(failure) if missing.contains(&failure.errno))
+}
+
+/// Hides a path: `/dev/null` over a file, an empty read-only tmpfs over a directory.
+fn mask(root: &OwnedFd, path: &str) -> Result<()> {
+    let found = find(root, path, Place::Existing);
+    if is_missing(&found) {
+        return Ok(());
+    }
+    if is_directory(&found?)? {
+        return mount_new(root, "tmpfs", path, QUIET | MsFlags::MS_RDONLY, "size=0,mode=0755,uid=0,gid=0");
+    }
+    let null = find(root, "/dev/null", Place::Existing)?;
+    let source = format!("/proc/self/fd/{}", null.as_raw_fd());
+    bind_host(root, &source, path, Place::Existing, MsFlags::empty())
+}
+
+/// Binds a path on itself, and makes that mount read-only.
+fn make_read_only(root: &OwnedFd, path: &str) -> Result<()> {
+    let found = find(root, path, Place::Existing);
+    if is_missing(&found) {
+        return Ok(());
+    }
+    let source = format!("/proc/self/fd/{}", found?.as_raw_fd());
+    bind_host(root, &source, path, Place::Existing, MsFlags::empty())?;
+    remount_found(root, path, MsFlags::MS_RDONLY)
+}

@@ -1,0 +1,190 @@
+//! The sandbox's root: an overlay on the image with a tmpfs above it, put together in the sandbox's own mount namespace.
+//!
+//! Nothing of it is seen by the host, and nothing outlives the namespace.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, pivot_root};
+
+use super::blueprint::Blueprint;
+use super::options::MountOptions;
+use crate::spec::Namespace;
+use crate::sys::{self, Failure, Result};
+
+/// The place where the root is put together: a tmpfs with the image below and the root to be.
+const LOWER: &str = "lower";
+const UPPER: &str = "upper";
+const WORK: &str = "work";
+const ROOT: &str = "root";
+
+/// Cuts the mount namespace off from the host's, and lays out the stage on a tmpfs of its own. Afterwards the stage is the
+/// working directory. This needs the runner's own identity, which alone may be able to reach the stage and the image.
+pub(super) fn raise_stage(blueprint: &Blueprint, image: Option<&OwnedFd>) -> Result<()> {
+    // A mount made here must not reach the host: on most systems `/` is shared (mount_namespaces(7)).
+    mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
+    // The ids are those of the sandbox's own root, which may be other than the one that mounts.
+    let stage = blueprint.stage.as_path();
+    mount_at(Some("tmpfs"), stage, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,uid=0,gid=0")?;
+    chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))?;
+    for directory in [LOWER, UPPER, WORK, ROOT] {
+        make_directory(Path::new(directory))?;
+    }
+    match image {
+        Some(tree) => sys::attach(tree.as_fd(), Path::new(LOWER)),
+        None => bind(&blueprint.image, Path::new(LOWER)),
+    }
+}
+
+/// Lays the overlay over the image and gives a descriptor of the new root.
+pub(super) fn raise_root(blueprint: &Blueprint) -> Result<OwnedFd> {
+    // Files made in the overlay belong to whoever makes them; the directory itself to the sandbox's root.
+    for directory in [UPPER, WORK] {
+        nix::unistd::chown(directory, Some(0.into()), Some(0.into()))
+            .or_else(|errno| if blueprint.creates(Namespace::User) { Ok(()) } else { Err(errno) })
+            .map_err(|errno| Failure::new("chown", &[&directory], errno))?;
+    }
+    // In a user namespace the overlay keeps its marks in user.overlay.*: trusted.* is for the host's root alone (5.11).
+    let marks = if blueprint.creates(Namespace::User) { ",userxattr" } else { "" };
+    let layers = format!("lowerdir={LOWER},upperdir={UPPER},workdir={WORK}{marks}");
+    mount_at(Some("overlay"), Path::new(ROOT), Some("overlay"), MsFlags::empty(), &layers)?;
+    let root = nix::fcntl::open(ROOT, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    root.map_err(|errno| Failure::new("open", &[&ROOT], errno))
+}
+
+/// Makes the new root the root, and lets go of the old one.
+pub(super) fn enter(root: &OwnedFd) -> Result<()> {
+    nix::unistd::fchdir(root).map_err(|errno| Failure::new("fchdir", &[&ROOT], errno))?;
+    // With both names the same, the old root comes to lie on top of the new one, and no directory is needed for it
+    // (pivot_root(2), NOTES).
+    pivot_root(".", ".").map_err(|errno| Failure::new("pivot_root", &[&".", &"."], errno))?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(|errno| Failure::new("umount2", &[&"."], errno))?;
+    chdir("/").map_err(|errno| Failure::new("chdir", &[&"/"], errno))
+}
+
+/// Makes the whole root read-only; mounts on it stay as they are.
+pub(super) fn seal(root: &OwnedFd) -> Result<()> {
+    remount(&by_descriptor(root.as_fd()), MsFlags::MS_RDONLY)
+}
+
+/// A further mount of the blueprint whose source is already open if it is a bind mount.
+pub(super) fn mount_extra(
+    root: &OwnedFd,
+    plan: &super::blueprint::MountPlan,
+    source: Option<&OwnedFd>,
+) -> Result<()> {
+    let options = MountOptions::parse(&plan.options);
+    match source {
+        Some(source) => {
+            let place = if is_directory(source)? { Place::Directory } else { Place::File };
+            let target = find(root, &plan.target, place)?;
+            let from = by_descriptor(source.as_fd());
+            mount_at(from.to_str(), &by_descriptor(target.as_fd()), None, MsFlags::MS_BIND | MsFlags::MS_REC, "")?;
+            if options.flags.is_empty() { Ok(()) } else { remount_found(root, &plan.target, options.flags) }
+        }
+        None => mount_new(root, plan.kind.as_deref().unwrap_or("tmpfs"), &plan.target, options.flags, &options.data),
+    }
+}
+
+/// Mounts a new file system of type `kind` at `target` in the new root, whose directory is made if it is missing.
+pub(super) fn mount_new(root: &OwnedFd, kind: &str, target: &str, flags: MsFlags, data: &str) -> Result<()> {
+    let place = find(root, target, Place::Directory)?;
+    mount_at(Some(kind), &by_descriptor(place.as_fd()), Some(kind), flags, data)
+        .map_err(|failure| Failure { operands: vec![format!("{kind:?}"), format!("{target:?}")], ..failure })
+}
+
+/// Binds a path of the host at `target` in the new root.
+pub(super) fn bind_host(root: &OwnedFd, source: &str, target: &str, place: Place, flags: MsFlags) -> Result<()> {
+    let found = find(root, target, place)?;
+    mount_at(Some(source), &by_descriptor(found.as_fd()), None, MsFlags::MS_BIND | MsFlags::MS_REC, "")?;
+    if flags.is_empty() { Ok(()) } else { remount_found(root, target, flags) }
+}
+
+/// Remounts what is mounted at `target` with further flags; those that it has stay, since the kernel locks them when the
+/// mount came from a more privileged namespace (mount_namespaces(7)).
+pub(super) fn remount_found(root: &OwnedFd, target: &str, flags: MsFlags) -> Result<()> {
+    let found = find(root, target, Place::Existing)?;
+    remount(&by_descriptor(found.as_fd()), flags)
+}
+
+/// What must be at a mount's target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A directory; it is made if it is missing.
+    Directory,
+    /// A file; it is made if it is missing.
+    File,
+    /// Whatever is there.
+    Existing,
+}
+
+/// Opens a path of the new root as its processes will resolve it: a symlink of the image cannot lead to the host
+/// (openat2(2), RESOLVE_IN_ROOT).
+pub(super) fn find(root: &OwnedFd, path: &str, place: Place) -> Result<OwnedFd> {
+    let relative = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
+    if place != Place::Existing {
+        make_place(root, relative, place)?;
+    }
+    open_within(root.as_fd(), relative, OFlag::O_PATH)
+}
+
+fn open_within(root: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    openat2(root, path, how).map_err(|errno| Failure::new("openat2", &[&path], errno))
+}
+
+fn make_place(root: &OwnedFd, path: &Path, place: Place) -> Result<()> {
+    if open_within(root.as_fd(), path, OFlag::O_PATH).is_ok() {
+        return Ok(());
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    make_place(root, parent, Place::Directory)?;
+    let parent = open_within(root.as_fd(), parent, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    match place {
+        Place::File => {
+            let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+            let made = nix::fcntl::openat(&parent, name, flags, Mode::from_bits_truncate(0o644));
+            made.map(drop).map_err(|errno| Failure::new("open", &[&path], errno))
+        }
+        _ => nix::sys::stat::mkdirat(&parent, name, Mode::from_bits_truncate(0o755))
+            .map_err(|errno| Failure::new("mkdir", &[&path], errno)),
+    }
+}
+
+/// The path by which the kernel finds an open descriptor again. The host's `/proc` is still there while the root is put
+/// together.
+pub(super) fn by_descriptor(fd: BorrowedFd<'_>) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+/// Whether an open descriptor is a directory.
+pub(super) fn is_directory(fd: &OwnedFd) -> Result<bool> {
+    let stat = nix::sys::stat::fstat(fd).map_err(|errno| Failure::new("fstat", &[], errno))?;
+    Ok(stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+}
+
+/// Flags that a remount must repeat, as statvfs(3) and mount(2) number them alike.
+fn remount(target: &Path, flags: MsFlags) -> Result<()> {
+    let kept = nix::sys::statvfs::statvfs(target).map_err(|errno| Failure::new("statvfs", &[&target], errno))?;
+    let kept = MsFlags::from_bits_truncate(kept.flags().bits()) & MountOptions::per_mount();
+    mount_at(None, target, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | kept | flags, "")
+}
+
+fn bind(source: &Path, target: &Path) -> Result<()> {
+    mount_at(source.to_str(), target, None, MsFlags::MS_BIND, "")
+}
+
+fn mount_at(source: Option<&str>, target: &Path, kind: Option<&str>, flags: MsFlags, data: &str) -> Result<()> {
+    let data = (!data.is_empty()).then_some(data);
+    mount(source, target, kind, flags, data)
+        .map_err(|errno| Failure::new("mount", &[&source.unwrap_or_default(), &target, &flags], errno))
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    fs::create_dir(path).map_err(|error| Failure::from_io("mkdir", &[&path], &error))
+}

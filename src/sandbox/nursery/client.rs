@@ -1,0 +1,176 @@
+//! The runner's side: starting the nursery, and the processes it makes.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use rustix::process::pidfd_send_signal;
+
+use super::protocol::{Report, Request};
+use super::serve;
+use crate::fact::Ended;
+use crate::sandbox::run_directory::RunDirectory;
+use crate::sys::{self, Cloned, Failure};
+
+/// Why a process could not be made or watched.
+#[derive(Debug, thiserror::Error)]
+pub enum NurseryError {
+    /// A system call of the runner's failed.
+    #[error(transparent)]
+    System(#[from] Failure),
+    /// The process could not be made or set up: a system call failed on its side.
+    #[error("{0}")]
+    Setup(Failure),
+    /// It ended before it was set up.
+    #[error("the sandbox's first process ended during its setup")]
+    EndedEarly,
+    /// The nursery has gone.
+    #[error("the nursery process has gone")]
+    Gone,
+    /// It did not answer in time.
+    #[error("the nursery did not answer in time")]
+    Late,
+    /// It said something else than what was asked for.
+    #[error("the nursery said something unexpected: {0}")]
+    Unexpected(String),
+}
+
+/// A handle to the nursery. When it is dropped the nursery kills all that it made, cleans up, and ends.
+#[derive(Debug)]
+pub struct Nursery {
+    socket: OwnedFd,
+    run: RunDirectory,
+}
+
+impl Nursery {
+    /// Forks the nursery. To be called before the first thread is started.
+    pub fn start() -> Result<Self, NurseryError> {
+        let run = RunDirectory::create()?;
+        let (ours, theirs) = sys::socket_pair()?;
+        match sys::fork(false)? {
+            Cloned::Child => {
+                drop(ours);
+                serve::serve(theirs, &run)
+            }
+            Cloned::Parent(_) => Ok(Self { socket: ours, run }),
+        }
+    }
+
+    /// The directory of this run.
+    pub fn run(&self) -> &RunDirectory {
+        &self.run
+    }
+
+    /// Has a process made, with these standard streams.
+    pub(in crate::sandbox) fn make(&self, request: &Request, streams: [RawFd; 3]) -> Result<Process, NurseryError> {
+        let (ours, theirs) = sys::socket_pair()?;
+        let bytes = serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
+        let [input, output, errors] = streams;
+        let fds = [input, output, errors, theirs.as_raw_fd()];
+        sys::send(self.socket.as_fd(), &bytes, &fds).map_err(|_| NurseryError::Gone)?;
+        drop(theirs);
+        Process::await_birth(ours)
+    }
+}
+
+/// A process that the nursery made.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Process {
+    pid: i32,
+    pidfd: OwnedFd,
+    report: OwnedFd,
+    last: Mutex<Last>,
+}
+
+/// What has been said last of a process.
+#[derive(Debug, Clone, Default)]
+struct Last {
+    failed: Option<Failure>,
+    ended: Option<Ended>,
+    gone: bool,
+}
+
+impl Process {
+    /// The nursery answers at once: nothing that a sandbox does can keep it.
+    fn await_birth(report: OwnedFd) -> Result<Self, NurseryError> {
+        let packet = sys::receive(report.as_fd())?.ok_or(NurseryError::Gone)?;
+        match serde_json::from_slice(&packet.bytes) {
+            Ok(Report::Born { pid }) => {
+                let pidfd = packet.fds.into_iter().next().ok_or(NurseryError::Gone)?;
+                Ok(Self { pid, pidfd, report, last: Mutex::default() })
+            }
+            Ok(Report::Failed(failure)) => Err(NurseryError::Setup(failure)),
+            other => Err(NurseryError::Unexpected(format!("{other:?}"))),
+        }
+    }
+
+    /// Its PID in the runner's PID namespace. It is not given to another process before [`Process::ended`] says so.
+    pub(in crate::sandbox) const fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The socket on which its reports arrive, for poll(2).
+    pub(in crate::sandbox) const fn report(&self) -> &OwnedFd {
+        &self.report
+    }
+
+    /// Sends a signal; one to a process that has ended is lost, as a signal always may be.
+    pub(in crate::sandbox) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        let number = rustix::process::Signal::from_named_raw(signal as i32);
+        let Some(number) = number else { return Ok(()) };
+        match pidfd_send_signal(&self.pidfd, number) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => {
+                let errno = nix::errno::Errno::from_raw(errno.raw_os_error());
+                Err(Failure::new("pidfd_send_signal", &[&self.pid, &signal], errno))
+            }
+        }
+    }
+
+    /// How it ended, as far as has been reported by now.
+    pub(in crate::sandbox) fn ended(&self) -> Option<Ended> {
+        self.catch_up(Some(Instant::now()));
+        self.last().ended
+    }
+
+    /// Why it could not be set up, or its program not be executed.
+    pub(in crate::sandbox) fn failed(&self) -> Option<Failure> {
+        self.catch_up(Some(Instant::now()));
+        self.last().failed
+    }
+
+    /// Waits for its end. `None`: it has not ended by the deadline, or the nursery has gone.
+    pub(in crate::sandbox) fn wait(&self, deadline: Instant) -> Option<Ended> {
+        while self.last().ended.is_none() && !self.last().gone && Instant::now() < deadline {
+            self.catch_up(Some(deadline));
+        }
+        self.last().ended
+    }
+
+    /// Kills it and waits for its end, which comes at once, unless the kernel itself hangs.
+    pub(in crate::sandbox) fn kill(&self, deadline: Instant) -> Option<Ended> {
+        // It fails only for a process that is gone.
+        let _ = self.signal(Signal::SIGKILL);
+        self.wait(deadline)
+    }
+
+    fn last(&self) -> Last {
+        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Reads the reports that are there, waiting for the first one until the deadline.
+    fn catch_up(&self, deadline: Option<Instant>) {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut deadline = deadline;
+        while !last.gone && last.ended.is_none() && sys::readable_by(self.report.as_fd(), deadline) {
+            match sys::receive(self.report.as_fd()).ok().flatten().map(|packet| serde_json::from_slice(&packet.bytes)) {
+                Some(Ok(Report::Failed(failure))) => last.failed = Some(failure),
+                Some(Ok(Report::Ended(ended))) => last.ended = Some(ended),
+                Some(_) => {}
+                None => last.gone = true,
+            }
+            deadline = Some(Instant::now());
+        }
+    }
+}

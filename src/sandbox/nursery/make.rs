@@ -1,0 +1,230 @@
+//! How the nursery makes each kind of process.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::result::Result as StdResult;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
+use seccompiler::BpfProgram;
+
+use super::orphans;
+use super::protocol::{Launch, Report, Request};
+use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Role, Seccomp};
+use crate::sandbox::{launcher, run_directory::RunDirectory};
+use crate::spec::Namespace;
+use crate::sys::{self, Child, Cloned, Failure, Result};
+
+/// A process that was made.
+pub(super) struct Made {
+    /// Its PID in the nursery's PID namespace.
+    pub(super) pid: i32,
+    /// Where its end is reported.
+    pub(super) report: OwnedFd,
+    /// Through this it was told to go, and tells on which device its root is.
+    line: OwnedFd,
+    /// Whether processes of its sandbox can outlive it: those of a PID namespace die with its init.
+    leaves_others: bool,
+    cgroup: Option<Cgroup>,
+}
+
+impl Made {
+    /// Ends what outlived it, and removes its cgroup. To be called once it has been waited for.
+    pub(super) fn clear(&self) {
+        let root = self.leaves_others.then(|| native::root_device_told(&self.line)).flatten();
+        root.into_iter().for_each(orphans::kill_rooted_on);
+        self.cgroup.iter().for_each(Cgroup::remove);
+    }
+}
+
+/// A process that was made, before its birth has been reported.
+struct Unreported {
+    child: Child,
+    line: OwnedFd,
+    leaves_others: bool,
+    cgroup: Option<Cgroup>,
+}
+
+/// Makes processes.
+pub(super) struct Maker<'a> {
+    run: &'a RunDirectory,
+    filters: HashMap<Seccomp, Vec<BpfProgram>>,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn new(run: &'a RunDirectory) -> Self {
+        Self { run, filters: HashMap::new() }
+    }
+
+    /// Makes what is asked for, and reports its birth; a failure comes back with the socket to report it on.
+    pub(super) fn make(
+        &mut self,
+        request: &Request,
+        streams: &[OwnedFd; 3],
+        report: OwnedFd,
+    ) -> StdResult<Made, (Failure, OwnedFd)> {
+        let made = match request {
+            Request::Native { blueprint, role } => self.native(blueprint, role, streams, &report),
+            Request::Join { blueprint, pid, role } => self.join(blueprint, *pid, role, streams, &report),
+            Request::Launch(launch) => start(launch, streams, &report),
+        };
+        match made {
+            Ok(Unreported { child, line, leaves_others, cgroup }) => {
+                let born = Report::Born { pid: child.pid };
+                // A runner that has gone is noticed by the loop.
+                let _ = born.send(report.as_fd(), &[child.pidfd.as_raw_fd()]);
+                Ok(Made { pid: child.pid, report, line, leaves_others, cgroup })
+            }
+            Err(failure) => Err((failure, report)),
+        }
+    }
+
+    fn native(
+        &mut self,
+        blueprint: &Blueprint,
+        role: &Role,
+        streams: &[OwnedFd; 3],
+        report: &OwnedFd,
+    ) -> Result<Unreported> {
+        let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
+        let image = native::shows_mapped_ids(blueprint).then(|| sys::clone_tree(&blueprint.image)).transpose()?;
+        let filters = self.filters(&blueprint.confinement.seccomp)?;
+        let (line, inside) = sys::socket_pair()?;
+        match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
+            Cloned::Child => {
+                let fds = inherit(streams, &[Some(report), Some(&inside), image.as_ref()]);
+                native::first(Birth::new(blueprint, role, filters, fds))
+            }
+            Cloned::Parent(child) => {
+                let ready = let_go(blueprint, &child, image.as_ref(), cgroup.as_ref(), &line);
+                ready.inspect_err(|_| abandon(&child))?;
+                Ok(Unreported { child, line, leaves_others: !blueprint.creates(Namespace::Pid), cgroup })
+            }
+        }
+    }
+
+    /// Who joins a PID namespace stays outside it; only its children are inside (setns(2)). So a helper joins, makes the
+    /// process as a child of its own parent, says its PID, and ends.
+    fn join(
+        &mut self,
+        blueprint: &Blueprint,
+        pid: i32,
+        role: &Role,
+        streams: &[OwnedFd; 3],
+        report: &OwnedFd,
+    ) -> Result<Unreported> {
+        let target = open_process(pid)?;
+        let filters = self.filters(&blueprint.confinement.seccomp)?;
+        let (line, inside) = sys::socket_pair()?;
+        match sys::fork(false)? {
+            Cloned::Child => {
+                let joined = join_and_fork(blueprint, pid, &target);
+                if let Ok(None) = joined {
+                    let fds = inherit(streams, &[Some(report), Some(&inside), None]);
+                    native::further(Birth::new(blueprint, role, filters, fds))
+                }
+                let said = serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
+                let _ = sys::send(inside.as_fd(), &said, &[]);
+                sys::exit_now(0)
+            }
+            Cloned::Parent(helper) => {
+                drop(inside);
+                let child = hear_of_child(&line);
+                // It has ended, or is about to.
+                let _ = waitpid(Pid::from_raw(helper.pid), None);
+                let child = child?;
+                sys::send(line.as_fd(), b"go", &[])?;
+                Ok(Unreported { child, line, leaves_others: false, cgroup: None })
+            }
+        }
+    }
+
+    fn filters(&mut self, profile: &Seccomp) -> Result<&[BpfProgram]> {
+        if !self.filters.contains_key(profile) {
+            let compiled = native::compile_seccomp(profile)
+                .map_err(|error| Failure::new("compile", &[&error.to_string()], Errno::EINVAL))?;
+            self.filters.insert(profile.clone(), compiled);
+        }
+        Ok(self.filters.get(profile).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// Starts a runtime's own command line.
+fn start(launch: &Launch, streams: &[OwnedFd; 3], report: &OwnedFd) -> Result<Unreported> {
+    let (line, inside) = sys::socket_pair()?;
+    match sys::fork(false)? {
+        Cloned::Child => {
+            let fds = inherit(streams, &[Some(report), Some(&inside), None]);
+            launcher::launch(launch, fds)
+        }
+        Cloned::Parent(child) => {
+            sys::send(line.as_fd(), b"go", &[])?;
+            Ok(Unreported { child, line, leaves_others: true, cgroup: None })
+        }
+    }
+}
+
+/// In a new process: nothing of the nursery's but these descriptors, and its signals as a program expects them. The
+/// streams have the numbers 0 to 2.
+fn inherit(streams: &[OwnedFd; 3], others: &[Option<&OwnedFd>]) -> Vec<OwnedFd> {
+    let fds = streams.iter().chain(others.iter().copied().flatten()).map(AsRawFd::as_raw_fd);
+    sys::reset_signals();
+    sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|_| sys::exit_now(125))
+}
+
+/// What only the parent can do for a new process: map its ids, and place it in its cgroup. Then it may go.
+fn let_go(
+    blueprint: &Blueprint,
+    child: &Child,
+    image: Option<&OwnedFd>,
+    cgroup: Option<&Cgroup>,
+    line: &OwnedFd,
+) -> Result<()> {
+    native::write_maps(child.pid, &blueprint.identity.map)?;
+    if let Some(image) = image {
+        let path = format!("/proc/{}/ns/user", child.pid);
+        let namespace = std::fs::File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
+        sys::map_ids(image.as_fd(), &namespace)?;
+    }
+    cgroup.map_or(Ok(()), |cgroup| cgroup.enter(child.pid))?;
+    sys::send(line.as_fd(), b"go", &[])
+}
+
+fn abandon(child: &Child) {
+    // It waits to be told to go, and is waited for by the loop.
+    let _ = kill(Pid::from_raw(child.pid), Signal::SIGKILL);
+}
+
+/// `None` in the new process.
+fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Option<Child>> {
+    if blueprint.cgroup.any() {
+        native::enter_cgroups_of(pid)?;
+    }
+    let flags = CloneFlags::from_bits_retain(blueprint.clone_flags());
+    setns(target, flags).map_err(|errno| Failure::new("setns", &[&pid, &flags], errno))?;
+    match sys::fork(true)? {
+        Cloned::Child => Ok(None),
+        Cloned::Parent(child) => Ok(Some(child)),
+    }
+}
+
+/// The PID is the nursery's own child by now, so that no other process can have it.
+fn hear_of_child(line: &OwnedFd) -> Result<Child> {
+    let gone = || Failure::new("setns", &[], Errno::ECHILD);
+    let packet = sys::receive(line.as_fd())?.ok_or_else(gone)?;
+    let said: Result<Option<i32>> = serde_json::from_slice(&packet.bytes).map_err(|_| gone())?;
+    let pid = said?.ok_or_else(gone)?;
+    Ok(Child { pid, pidfd: open_process(pid)? })
+}
+
+fn open_process(pid: i32) -> Result<OwnedFd> {
+    let failed = |errno: rustix::io::Errno| {
+        Failure::new("pidfd_open", &[&pid], Errno::from_raw(errno.raw_os_error()))
+    };
+    let named = rustix::process::Pid::from_raw(pid).ok_or_else(|| failed(rustix::io::Errno::SRCH))?;
+    pidfd_open(named, PidfdFlags::empty()).map_err(failed)
+}

@@ -1,0 +1,15 @@
+//! The nursery: one single-threaded process, forked before the runner's first thread, that makes all sandboxes.
+//!
+//! It can clone without the care that a process with threads needs; it is the subreaper of all that sandboxes leave behind;
+//! and it outlives the runner just long enough to kill and clean up whatever the runner left when it died.
+
+mod client;
+mod keeper;
+mod make;
+mod orphans;
+mod protocol;
+mod serve;
+
+pub use client::{Nursery, NurseryError};
+pub(in crate::sandbox) use client::Process;
+pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request};

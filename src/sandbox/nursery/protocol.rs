@@ -1,0 +1,75 @@
+//! The messages between the runner and its nursery: a [`Request`] with descriptors over the nursery's socket, and
+//! [`Report`]s over the socket that each request brings along.
+
+use std::os::fd::{BorrowedFd, RawFd};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fact::Ended;
+use crate::sandbox::native::{Blueprint, Role};
+use crate::sys::{self, Failure};
+
+/// What the runner asks of the nursery. With each come the new process's standard streams and its report socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::sandbox) enum Request {
+    /// A native sandbox.
+    Native {
+        /// What it is.
+        blueprint: Box<Blueprint>,
+        /// What its first process becomes.
+        role: Role,
+    },
+    /// A further process in a sandbox.
+    Join {
+        /// What the sandbox is.
+        blueprint: Box<Blueprint>,
+        /// Its first process, in the nursery's PID namespace.
+        pid: i32,
+        /// What the process becomes.
+        role: Role,
+    },
+    /// A runtime's own command line, with a root filesystem prepared for it.
+    Launch(Launch),
+}
+
+/// How a command-line runtime is started.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Launch {
+    /// The command line; `{rootfs}` stands for the root's path.
+    pub(in crate::sandbox) argv: Vec<String>,
+    /// The root to prepare at the stage, in a mount namespace of the launcher's own; none: the host's root.
+    pub(in crate::sandbox) root: Option<PreparedRoot>,
+}
+
+/// A root for a runtime that is given a directory.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::sandbox) struct PreparedRoot {
+    /// An empty directory of this run.
+    pub(in crate::sandbox) stage: PathBuf,
+    /// The image's root.
+    pub(in crate::sandbox) image: PathBuf,
+    /// Files of the host to bind below it, as (source, target): the agent, its loader and its libraries.
+    pub(in crate::sandbox) binds: Vec<(PathBuf, String)>,
+}
+
+/// What a process and the nursery say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) enum Report {
+    /// It exists, with this PID in the runner's PID namespace; a pidfd comes with the message.
+    Born {
+        /// The PID.
+        pid: i32,
+    },
+    /// It could not be made, or could not be set up.
+    Failed(Failure),
+    /// It has ended, and has been waited for; what it left behind has been killed.
+    Ended(Ended),
+}
+
+impl Report {
+    /// Sends it whole.
+    pub(in crate::sandbox) fn send(&self, socket: BorrowedFd<'_>, fds: &[RawFd]) -> sys::Result<()> {
+        sys::send(socket, &serde_json::to_vec(self).unwrap_or_default(), fds)
+    }
+}

@@ -1,0 +1,128 @@
+//! The nursery's own side: its loop, what it keeps of each process, and its end.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{dup2_stdin, dup2_stdout, setsid};
+
+use super::make::{Made, Maker};
+use super::orphans;
+use super::protocol::{Report, Request};
+use crate::fact::Ended;
+use crate::sandbox::run_directory::RunDirectory;
+use crate::sys;
+
+/// Serves the runner until it has gone, then kills and cleans up all that is left. It is called in a fresh fork.
+pub(super) fn serve(socket: OwnedFd, run: &RunDirectory) -> ! {
+    let status = match stand_apart() {
+        Ok(signals) => {
+            let mut serving = Serving { maker: Maker::new(run), members: Vec::new() };
+            serving.until_alone(&socket, &signals);
+            serving.clear();
+            run.remove();
+            0
+        }
+        Err(errno) => errno as i32,
+    };
+    sys::exit_now(status)
+}
+
+/// Leaves the runner's terminal and becomes the subreaper. Its signals come by descriptor.
+fn stand_apart() -> nix::Result<SignalFd> {
+    // Ctrl-C is for the runner; the nursery ends when the runner has.
+    setsid()?;
+    prctl::set_child_subreaper(true)?;
+    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, nix::sys::stat::Mode::empty())?;
+    // A reader of the runner's output must not have to wait for the nursery.
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGPIPE] {
+        signals.add(signal);
+    }
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// What the nursery has and does.
+struct Serving<'a> {
+    maker: Maker<'a>,
+    members: Vec<Made>,
+}
+
+impl Serving<'_> {
+    /// The loop: requests, and ends of processes, until the runner has gone or someone asks the nursery to end.
+    fn until_alone(&mut self, socket: &OwnedFd, signals: &SignalFd) {
+        loop {
+            let mut fds =
+                [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+            let [asked, signalled] = fds.map(|fd| fd.any().unwrap_or(false));
+            if signalled && !self.hear(signals) || asked && !self.answer(socket) {
+                return;
+            }
+        }
+    }
+
+    /// Takes the signals that are there. False when one of them asks for the end.
+    fn hear(&mut self, signals: &SignalFd) -> bool {
+        while let Ok(Some(signal)) = signals.read_signal() {
+            let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
+            if number == Signal::SIGTERM as i32 || number == Signal::SIGINT as i32 {
+                return false;
+            }
+        }
+        self.reap();
+        true
+    }
+
+    /// Takes one request. False when the runner has gone.
+    fn answer(&mut self, socket: &OwnedFd) -> bool {
+        let Ok(Some(packet)) = sys::receive(socket.as_fd()) else { return false };
+        let Ok([input, output, errors, report]) = <[OwnedFd; 4]>::try_from(packet.fds) else { return true };
+        let Ok(request) = serde_json::from_slice::<Request>(&packet.bytes) else { return true };
+        match self.maker.make(&request, &[input, output, errors], report) {
+            Ok(made) => self.members.push(made),
+            // If the runner no longer listens to this report it will not miss it.
+            Err((failure, report)) => drop(Report::Failed(failure).send(report.as_fd(), &[])),
+        }
+        true
+    }
+
+    /// Waits for all that has ended, and tells the runner of those it knows.
+    fn reap(&mut self) {
+        while let Some((pid, ended)) = next_ended() {
+            let Some(place) = self.members.iter().position(|made| made.pid == pid) else { continue };
+            let made = self.members.swap_remove(place);
+            made.clear();
+            drop(Report::Ended(ended).send(made.report.as_fd(), &[]));
+        }
+    }
+
+    /// Kills every process that is left, and waits for each.
+    fn clear(&mut self) {
+        orphans::kill_all_descendants();
+        self.members.drain(..).for_each(|made| made.clear());
+    }
+}
+
+/// One child that has ended, waited for.
+fn next_ended() -> Option<(i32, Ended)> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) => return Some((pid.as_raw(), Ended::Exited(status))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid.as_raw(), Ended::Signaled(signal as i32))),
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The environment and the command line that `/proc/PID/environ` and `/proc/PID/cmdline` show: they are the memory in which
+//! execve(2) put them, and a clone has a copy of its parent's.
+#![expect(unsafe_code, reason = "the kernel reads these strings from fixed addresses of the process")]
+
+use std::fs;
+
+use nix::errno::Errno;
+
+use super::{Failure, Result};
+
+/// Overwrites them in place: a sandbox must not be able to read the runner's environment from its own first process.
+/// Fails with E2BIG when the new environment is longer than the room that the process was started with.
+pub fn overwrite(command_line: &[&str], environment: &[String]) -> Result<()> {
+    let [arg_start, arg_end, env_start, env_end] = places()?;
+    // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
+    unsafe { fill(arg_start, arg_end, &joined(command_line, arg_end - arg_start)?) };
+    // SAFETY: likewise.
+    unsafe { fill(env_start, env_end, &joined(environment, env_end - env_start)?) };
+    Ok(())
+}
+
+fn joined(words: &[impl AsRef<str>], room: usize) -> Result<Vec<u8>> {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.as_ref().bytes().chain([0])).collect();
+    if bytes.len() > room {
+        return Err(Failure::new("overwrite environ", &[&bytes.len(), &room], Errno::E2BIG));
+    }
+    Ok(bytes)
+}
+
+/// # Safety
+/// `start..end` must be writable memory of this process that no reference points into.
+unsafe fn fill(start: usize, end: usize, bytes: &[u8]) {
+    let length = end.saturating_sub(start);
+    // SAFETY: the caller's promise.
+    unsafe { std::ptr::write_bytes(start as *mut u8, 0, length) };
+    // SAFETY: the same, and `bytes` is no longer than the room.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start as *mut u8, bytes.len().min(length)) };
+}
+
+/// arg_start, arg_end, env_start, env_end: fields 48 to 51 of /proc/PID/stat (proc(5)).
+fn places() -> Result<[usize; 4]> {
+    let text = fs::read_to_string("/proc/self/stat")
+        .map_err(|error| Failure::from_io("read", &[&"/proc/self/stat"], &error))?;
+    // The second field may contain spaces and parentheses; the third follows the last parenthesis.
+    let fields = text.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().skip(45).take(4);
+    let places: Vec<usize> = fields.filter_map(|field| field.parse().ok()).collect();
+    let unreadable = || Failure::new("read", &[&"/proc/self/stat"], Errno::EINVAL);
+    let places: [usize; 4] = places.try_into().map_err(|_| unreadable())?;
+    if places.contains(&0) { Err(unreadable()) } else { Ok(places) }
+}

@@ -1,0 +1,66 @@
+//! The calling process: its descriptors, its signals, its end.
+#![expect(unsafe_code, reason = "descriptor numbers, signal dispositions and _exit are raw calls")]
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+
+use super::{Failure, Result};
+
+/// Makes these the only descriptors of the process, numbered from 0 in this order, and gives those from 3 on, which are
+/// close-on-exec: a cloned child holds all of the nursery's, which the sandbox must not see.
+pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
+    // Far above the numbers they are to have, so that none is overwritten before it has been moved.
+    let aside: Vec<OwnedFd> = kept.iter().map(|fd| duplicate_above(*fd, 64)).collect::<Result<_>>()?;
+    for (number, fd) in (0..).zip(&aside) {
+        place(fd.as_raw_fd(), number)?;
+    }
+    // They are closed with everything else, by number.
+    aside.into_iter().for_each(|fd| drop(std::os::fd::IntoRawFd::into_raw_fd(fd)));
+    let count = RawFd::try_from(kept.len()).unwrap_or(RawFd::MAX);
+    close_all_from(count)?;
+    // SAFETY: these numbers have just been given to descriptors that nobody else owns.
+    Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+fn duplicate_above(fd: RawFd, least: RawFd) -> Result<OwnedFd> {
+    // SAFETY: fcntl(F_DUPFD_CLOEXEC) takes plain numbers.
+    let number = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
+    if number < 0 {
+        return Err(Failure::new("fcntl", &[&fd, &"F_DUPFD_CLOEXEC"], Errno::last()));
+    }
+    // SAFETY: the kernel has just made it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Puts a descriptor at a number; the standard streams survive execve(2), the others do not.
+fn place(from: RawFd, to: RawFd) -> Result<()> {
+    let flags = if to < 3 { 0 } else { libc::O_CLOEXEC };
+    // SAFETY: dup3(2) takes plain numbers; whatever was at `to` is closed, which is what laying out anew means.
+    let result = unsafe { libc::dup3(from, to, flags) };
+    if result == to { Ok(()) } else { Err(Failure::new("dup3", &[&from, &to], Errno::last())) }
+}
+
+fn close_all_from(first: RawFd) -> Result<()> {
+    // SAFETY: the caller keeps nothing at or above `first`.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if result == 0 { Ok(()) } else { Err(Failure::new("close_range", &[&first], Errno::last())) }
+}
+
+/// Gives every signal its default action and blocks none: a launcher's ignored and blocked signals are inherited across
+/// clone and execve(2), and would be the sandbox's.
+pub fn reset_signals() {
+    for number in 1..=64 {
+        // SAFETY: SIG_DFL is a valid disposition; for SIGKILL and SIGSTOP the call fails and changes nothing.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    // It cannot fail: the arguments are valid.
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// Ends the process at once (_exit(2)): a cloned child must not run the destructors and exit handlers it has a copy of.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit(2) has no preconditions.
+    unsafe { libc::_exit(status) }
+}
