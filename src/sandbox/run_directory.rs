@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 
 use super::native::cgroup;
-use crate::sys::{Failure, Result};
+use crate::sys::{self, Failure, Result};
 
 /// The directory of a run.
 #[derive(Debug)]
@@ -26,12 +26,11 @@ impl RunDirectory {
     /// Makes the directory, and sweeps those of runs that have died.
     pub fn create() -> Result<Self> {
         sweep();
-        let tag = format!("{}-{}", std::process::id(), random_word()?);
+        let tag = format!("{}-{}", std::process::id(), &sys::random_word()?[..8]);
         let path = parent().join(directory_name(&tag));
         create_dir(&path)?;
         create_dir(&path.join(STAGE))?;
-        let lock = File::create(path.join(LOCK)).map_err(|error| Failure::from_io("open", &[&path], &error))?;
-        lock.lock().map_err(|error| Failure::from_io("flock", &[&path], &error))?;
+        let lock = take_lock(&path).map_err(|error| Failure::from_io("flock", &[&path], &error))?;
         Ok(Self { path, tag, _lock: lock })
     }
 
@@ -63,6 +62,15 @@ fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir(path).map_err(|error| Failure::from_io("mkdir", &[&path], &error))
 }
 
+/// The lock has its name only once it is held, so that no other run finds it free.
+fn take_lock(directory: &Path) -> std::io::Result<File> {
+    let unnamed = directory.join("unlocked");
+    let lock = File::create(&unnamed)?;
+    lock.lock()?;
+    fs::rename(&unnamed, directory.join(LOCK))?;
+    Ok(lock)
+}
+
 fn remove(path: &Path) {
     // Each call fails only where something is there that is not ours.
     let _ = fs::remove_dir(path.join(STAGE));
@@ -89,8 +97,4 @@ fn sweep() {
 fn is_dead(path: &Path) -> bool {
     // Without a lock file it is being made, or is not ours.
     File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
-}
-
-fn random_word() -> Result<String> {
-    crate::sys::random_bytes::<4>().map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

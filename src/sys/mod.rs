@@ -5,14 +5,16 @@ pub mod environment;
 mod failure;
 mod mount;
 mod network;
-mod poll;
+pub mod pipe;
 mod process;
+mod random;
+pub mod signals;
 mod socket;
 
 pub use clone::{Child, Cloned, clone3, fork};
 pub use failure::{Failure, Result, errno_name, errno_named};
 pub use mount::{attach, clone_tree, map_ids};
 pub use network::bring_loopback_up;
-pub use poll::{readable_by, until};
 pub use process::{exit_now, lay_out, reset_signals};
+pub use random::random_word;
 pub use socket::{Packet, receive, send, socket_pair};

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
@@ -15,6 +16,7 @@ use seccompiler::BpfProgram;
 
 use super::blueprint::{Blueprint, Role};
 use super::{confine, furnish, identity, root};
+use crate::agent::serve;
 use crate::sandbox::nursery::Report;
 use crate::spec::Namespace;
 use crate::sys::{self, Failure, Result};
@@ -70,7 +72,7 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
             Err(failure) => failure,
             Ok(()) => {
                 drop((birth.report, birth.line, birth.image));
-                sys::exit_now(crate::agent::serve_standard_streams(token))
+                sys::exit_now(i32::from(serve(token, std::io::stdin(), std::io::stdout()).is_err()))
             }
         },
     };
@@ -141,8 +143,8 @@ pub(in crate::sandbox) fn tell_root_device(line: &OwnedFd) -> Result<()> {
 
 /// The nursery's side of [`tell_root_device`]; `None` if it was never told.
 pub(in crate::sandbox) fn root_device_told(line: &OwnedFd) -> Option<u64> {
-    let told = sys::readable_by(line.as_fd(), Some(Instant::now())).then(|| sys::receive(line.as_fd()));
-    let bytes = told?.ok()??.bytes;
+    let told = sys::pipe::wait(line, PollFlags::POLLIN, Instant::now()).ok()?;
+    let bytes = told.then(|| sys::receive(line.as_fd()))?.ok()??.bytes;
     Some(u64::from_ne_bytes(bytes.try_into().ok()?))
 }
 

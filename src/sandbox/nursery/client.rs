@@ -2,8 +2,9 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use nix::poll::PollFlags;
 use nix::sys::signal::Signal;
 use rustix::process::pidfd_send_signal;
 
@@ -11,7 +12,10 @@ use super::protocol::{Report, Request};
 use super::serve;
 use crate::fact::Ended;
 use crate::sandbox::run_directory::RunDirectory;
-use crate::sys::{self, Cloned, Failure};
+use crate::sys::{self, Cloned, Failure, pipe};
+
+/// How long the nursery may take to answer a request.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a process could not be made or watched.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +98,9 @@ struct Last {
 impl Process {
     /// The nursery answers at once: nothing that a sandbox does can keep it.
     fn await_birth(report: OwnedFd) -> Result<Self, NurseryError> {
+        if !pipe::wait(&report, PollFlags::POLLIN, Instant::now() + PATIENCE)? {
+            return Err(NurseryError::Late);
+        }
         let packet = sys::receive(report.as_fd())?.ok_or(NurseryError::Gone)?;
         match serde_json::from_slice(&packet.bytes) {
             Ok(Report::Born { pid }) => {
@@ -130,20 +137,20 @@ impl Process {
 
     /// How it ended, as far as has been reported by now.
     pub(in crate::sandbox) fn ended(&self) -> Option<Ended> {
-        self.catch_up(Some(Instant::now()));
+        self.catch_up(Instant::now());
         self.last().ended
     }
 
     /// Why it could not be set up, or its program not be executed.
     pub(in crate::sandbox) fn failed(&self) -> Option<Failure> {
-        self.catch_up(Some(Instant::now()));
+        self.catch_up(Instant::now());
         self.last().failed
     }
 
     /// Waits for its end. `None`: it has not ended by the deadline, or the nursery has gone.
     pub(in crate::sandbox) fn wait(&self, deadline: Instant) -> Option<Ended> {
         while self.last().ended.is_none() && !self.last().gone && Instant::now() < deadline {
-            self.catch_up(Some(deadline));
+            self.catch_up(deadline);
         }
         self.last().ended
     }
@@ -160,17 +167,17 @@ impl Process {
     }
 
     /// Reads the reports that are there, waiting for the first one until the deadline.
-    fn catch_up(&self, deadline: Option<Instant>) {
+    fn catch_up(&self, deadline: Instant) {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut deadline = deadline;
-        while !last.gone && last.ended.is_none() && sys::readable_by(self.report.as_fd(), deadline) {
+        while !last.gone && last.ended.is_none() && pipe::wait(&self.report, PollFlags::POLLIN, deadline).unwrap_or(false) {
             match sys::receive(self.report.as_fd()).ok().flatten().map(|packet| serde_json::from_slice(&packet.bytes)) {
                 Some(Ok(Report::Failed(failure))) => last.failed = Some(failure),
                 Some(Ok(Report::Ended(ended))) => last.ended = Some(ended),
                 Some(_) => {}
                 None => last.gone = true,
             }
-            deadline = Some(Instant::now());
+            deadline = Instant::now();
         }
     }
 }

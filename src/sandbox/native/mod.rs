@@ -1,0 +1,25 @@
+//! The built-in runtime: sandboxes from our own namespaces.
+
+mod birth;
+mod blueprint;
+pub(in crate::sandbox) mod cgroup;
+mod confine;
+mod furnish;
+mod identity;
+mod options;
+mod resolve;
+mod root;
+mod seccomp;
+
+pub(in crate::sandbox) use birth::{Birth, first, further, root_device_told, tell_root_device, wait_for_go};
+pub use blueprint::{
+    Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
+};
+pub(in crate::sandbox) use cgroup::{Cgroup, enter_cgroups_of};
+pub(in crate::sandbox) use identity::write_maps;
+pub use seccomp::{ProfileError, REFUSED_BY_DEFAULT, compile as compile_seccomp};
+
+/// Whether the image must be seen through an id map: its files are the host root's, the sandbox's root is not.
+pub(in crate::sandbox) fn shows_mapped_ids(blueprint: &Blueprint) -> bool {
+    matches!(blueprint.identity.map, IdMap::Ranges(_))
+}
