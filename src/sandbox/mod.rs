@@ -1,1 +1,19 @@
-//! sandbox
+//! Sandboxes and the runtimes that make them.
+//!
+//! A [`Runtime`] says what it can express and starts a [`Sandbox`]; that has a first process, which by default is the agent,
+//! and a door through which further processes enter. All processes are made by the [`Nursery`].
+
+mod command;
+mod launcher;
+pub mod native;
+pub mod nursery;
+pub mod program;
+pub mod run_directory;
+mod running;
+mod runtime;
+mod streams;
+
+pub use nursery::{Nursery, NurseryError};
+pub use running::{Further, Sandbox};
+pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names};
+pub use streams::{Captured, Commanded};

@@ -1,5 +1,6 @@
 //! The only `unsafe`, the only raw system calls. Everything here says in one sentence why it is done.
 
+mod capability;
 mod clone;
 pub mod environment;
 mod failure;
@@ -11,6 +12,7 @@ mod random;
 pub mod signals;
 mod socket;
 
+pub use capability::{CAPABILITIES, capability_number};
 pub use clone::{Child, Cloned, clone3, fork};
 pub use failure::{Failure, Result, errno_name, errno_named};
 pub use mount::{attach, clone_tree, map_ids};

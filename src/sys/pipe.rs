@@ -1,7 +1,7 @@
 //! Reading and writing pipes and sockets against a deadline. Nothing else waits on a sandbox.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -58,9 +58,9 @@ pub fn write_before(fd: &OwnedFd, bytes: &[u8], deadline: Instant) -> Result<Opt
 /// Whether the descriptor is ready (or has failed, which the next call on it tells) before the deadline.
 pub fn wait(fd: impl AsFd, events: PollFlags, deadline: Instant) -> Result<bool> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match poll(&mut [PollFd::new(fd.as_fd(), events)], timeout(left)) {
-            Ok(0) if left.is_zero() => return Ok(false),
+        let expired = Instant::now() >= deadline;
+        match poll(&mut [PollFd::new(fd.as_fd(), events)], until(deadline)) {
+            Ok(0) if expired => return Ok(false),
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) => return Ok(true),
             Err(errno) => return Err(Failure::new("poll", &[&fd.as_fd()], errno)),
@@ -68,11 +68,9 @@ pub fn wait(fd: impl AsFd, events: PollFlags, deadline: Instant) -> Result<bool>
     }
 }
 
-/// Rounded up to a millisecond, so that the last fraction of one is not spent in a busy loop.
-fn timeout(left: Duration) -> PollTimeout {
+/// The time left, rounded up to a millisecond, so that the last fraction of one is not spent in a busy loop.
+pub fn until(deadline: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(Instant::now());
     let milliseconds = left.as_nanos().div_ceil(1_000_000);
-    i32::try_from(milliseconds)
-        .ok()
-        .and_then(|left| PollTimeout::try_from(left).ok())
-        .unwrap_or(PollTimeout::MAX)
+    i32::try_from(milliseconds).ok().and_then(|left| PollTimeout::try_from(left).ok()).unwrap_or(PollTimeout::MAX)
 }

@@ -4,6 +4,7 @@
 use std::ffi::{CString, NulError};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -15,6 +16,7 @@ use nix::unistd::{chdir, setsid};
 use seccompiler::BpfProgram;
 
 use super::blueprint::{Blueprint, Role};
+use super::root::Image;
 use super::{confine, furnish, identity, root};
 use crate::agent::serve;
 use crate::sandbox::nursery::Report;
@@ -102,9 +104,9 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     umask(Mode::empty());
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
-    root::raise_stage(blueprint, birth.image.as_ref())?;
+    root::raise_stage(&blueprint.stage, birth.image.as_ref().map_or(Image::At(&blueprint.image), Image::Detached))?;
     identity::become_root(&blueprint.identity)?;
-    let new_root = root::raise_root(blueprint)?;
+    let new_root = root::raise_root(blueprint.creates(Namespace::User))?;
     name_host(blueprint)?;
     if blueprint.creates(Namespace::Net) {
         sys::bring_loopback_up()?;
@@ -116,7 +118,7 @@ fn build(birth: &Birth<'_>) -> Result<()> {
         root::seal(&new_root)?;
     }
     root::enter(&new_root)?;
-    tell_root_device(&birth.line)?;
+    tell_root_device(&birth.line, Path::new("/"))?;
     finish(blueprint)
 }
 
@@ -136,8 +138,8 @@ fn finish(blueprint: &Blueprint) -> Result<()> {
 }
 
 /// Tells the nursery by what to know the sandbox's processes: the device of its root, an overlay like no other.
-pub(in crate::sandbox) fn tell_root_device(line: &OwnedFd) -> Result<()> {
-    let root = nix::sys::stat::stat("/").map_err(|errno| Failure::new("stat", &[&"/"], errno))?;
+pub(in crate::sandbox) fn tell_root_device(line: &OwnedFd, root: &Path) -> Result<()> {
+    let root = nix::sys::stat::stat(root).map_err(|errno| Failure::new("stat", &[&root], errno))?;
     sys::send(line.as_fd(), &root.st_dev.to_ne_bytes(), &[])
 }
 
@@ -200,6 +202,6 @@ fn execute(program: &str, argv: &[String], environment: &[String]) -> Failure {
     }
 }
 
-fn c_strings(words: &[String]) -> std::result::Result<Vec<CString>, NulError> {
+pub(in crate::sandbox) fn c_strings(words: &[String]) -> std::result::Result<Vec<CString>, NulError> {
     words.iter().map(|word| CString::new(word.as_str())).collect()
 }

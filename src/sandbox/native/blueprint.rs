@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
 use crate::spec::Namespace;
 
 /// A native sandbox, down to the last id and mask.
@@ -18,6 +19,8 @@ pub struct Blueprint {
     pub namespaces: Vec<Namespace>,
     /// Who it is.
     pub identity: Identity,
+    /// Its root is not that of its mount namespace: a further process must be chrooted to the first one's.
+    pub chrooted: bool,
     /// The host name, in a UTS namespace of its own.
     pub hostname: Option<String>,
     /// The whole environment.
@@ -55,10 +58,12 @@ pub enum IdMap {
     None,
     /// These ranges, written by root: (inside, outside, count).
     Ranges(Vec<(u32, u32, u32)>),
-    /// One id, the runner's own, which the kernel lets anyone map: the id inside.
+    /// One user and one group, the runner's own, which the kernel lets anyone map.
     Own {
-        /// The user and group id that the runner's own becomes.
-        inside: u32,
+        /// What the runner's own user id becomes.
+        uid: u32,
+        /// What its group id becomes.
+        gid: u32,
     },
     /// The runner's own id and subordinate ranges, written by newuidmap(1) and newgidmap(1).
     Subordinate {
@@ -154,6 +159,25 @@ pub enum Role {
 }
 
 impl Blueprint {
+    /// Nothing but the host's own namespaces, root and ids, with `PATH` for an environment.
+    pub fn bare() -> Self {
+        Self {
+            stage: PathBuf::new(),
+            image: PathBuf::new(),
+            namespaces: Vec::new(),
+            identity: Identity::default(),
+            chrooted: false,
+            hostname: None,
+            env: defaults::environment(),
+            cwd: "/".to_owned(),
+            root: RootPlan::default(),
+            confinement: Confinement::default(),
+            rlimits: Vec::new(),
+            cgroup: CgroupLimits::default(),
+            sysctls: IndexMap::new(),
+        }
+    }
+
     /// Whether it creates this kind of namespace.
     pub fn creates(&self, namespace: Namespace) -> bool {
         self.namespaces.contains(&namespace)

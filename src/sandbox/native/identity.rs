@@ -17,11 +17,11 @@ pub(in crate::sandbox) fn write_maps(pid: i32, map: &IdMap) -> Result<()> {
             write(pid, "uid_map", &lines(ranges))?;
             write(pid, "gid_map", &lines(ranges))
         }
-        IdMap::Own { inside } => {
-            write(pid, "uid_map", &format!("{inside} {} 1", Uid::effective()))?;
+        IdMap::Own { uid, gid } => {
+            write(pid, "uid_map", &format!("{uid} {} 1", Uid::effective()))?;
             // Without this an ordinary user could drop a group by which access is denied (CVE-2014-8989).
             write(pid, "setgroups", "deny")?;
-            write(pid, "gid_map", &format!("{inside} {} 1", Gid::effective()))
+            write(pid, "gid_map", &format!("{gid} {} 1", Gid::effective()))
         }
         IdMap::Subordinate { users, groups } => {
             map_with("newuidmap", pid, users)?;
@@ -32,12 +32,12 @@ pub(in crate::sandbox) fn write_maps(pid: i32, map: &IdMap) -> Result<()> {
 
 /// Becomes the user namespace's root, or who is mapped if it has none, so that what is made from here on has an owner there.
 pub(super) fn become_root(identity: &Identity) -> Result<()> {
-    let id = match &identity.map {
-        IdMap::None => return Ok(()),
-        IdMap::Own { inside } => *inside,
-        IdMap::Ranges(ranges) | IdMap::Subordinate { users: ranges, .. } => first_id(ranges),
-    };
-    switch(id, id, may_set_groups(identity))
+    match &identity.map {
+        IdMap::None => Ok(()),
+        IdMap::Own { uid, gid } => switch(*uid, *gid, false),
+        IdMap::Ranges(ranges) => switch(first_id(ranges), first_id(ranges), true),
+        IdMap::Subordinate { users, groups } => switch(first_id(users), first_id(groups), true),
+    }
 }
 
 /// Becomes the user that the spec names.

@@ -11,45 +11,47 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
-use super::blueprint::Blueprint;
+use super::blueprint::MountPlan;
 use super::options::MountOptions;
-use crate::spec::Namespace;
 use crate::sys::{self, Failure, Result};
 
 /// The place where the root is put together: a tmpfs with the image below and the root to be.
 const LOWER: &str = "lower";
 const UPPER: &str = "upper";
 const WORK: &str = "work";
-const ROOT: &str = "root";
+pub(in crate::sandbox) const ROOT: &str = "root";
+
+/// The image's root, as it is reached.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sandbox) enum Image<'a> {
+    /// By its path.
+    At(&'a Path),
+    /// As a detached mount.
+    Detached(&'a OwnedFd),
+}
 
 /// Cuts the mount namespace off from the host's, and lays out the stage on a tmpfs of its own. Afterwards the stage is the
 /// working directory. This needs the runner's own identity, which alone may be able to reach the stage and the image.
-pub(super) fn raise_stage(blueprint: &Blueprint, image: Option<&OwnedFd>) -> Result<()> {
+pub(in crate::sandbox) fn raise_stage(stage: &Path, image: Image<'_>) -> Result<()> {
     // A mount made here must not reach the host: on most systems `/` is shared (mount_namespaces(7)).
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
     // The ids are those of the sandbox's own root, which may be other than the one that mounts.
-    let stage = blueprint.stage.as_path();
     mount_at(Some("tmpfs"), stage, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,uid=0,gid=0")?;
     chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))?;
-    for directory in [LOWER, UPPER, WORK, ROOT] {
-        make_directory(Path::new(directory))?;
-    }
+    make_directory(LOWER)?;
     match image {
-        Some(tree) => sys::attach(tree.as_fd(), Path::new(LOWER)),
-        None => bind(&blueprint.image, Path::new(LOWER)),
+        Image::Detached(tree) => sys::attach(tree.as_fd(), Path::new(LOWER)),
+        Image::At(path) => bind(path, Path::new(LOWER)),
     }
 }
 
 /// Lays the overlay over the image and gives a descriptor of the new root.
-pub(super) fn raise_root(blueprint: &Blueprint) -> Result<OwnedFd> {
-    // Files made in the overlay belong to whoever makes them; the directory itself to the sandbox's root.
-    for directory in [UPPER, WORK] {
-        nix::unistd::chown(directory, Some(0.into()), Some(0.into()))
-            .or_else(|errno| if blueprint.creates(Namespace::User) { Ok(()) } else { Err(errno) })
-            .map_err(|errno| Failure::new("chown", &[&directory], errno))?;
+pub(in crate::sandbox) fn raise_root(in_user_namespace: bool) -> Result<OwnedFd> {
+    for directory in [UPPER, WORK, ROOT] {
+        make_directory(directory)?;
     }
     // In a user namespace the overlay keeps its marks in user.overlay.*: trusted.* is for the host's root alone (5.11).
-    let marks = if blueprint.creates(Namespace::User) { ",userxattr" } else { "" };
+    let marks = if in_user_namespace { ",userxattr" } else { "" };
     let layers = format!("lowerdir={LOWER},upperdir={UPPER},workdir={WORK}{marks}");
     mount_at(Some("overlay"), Path::new(ROOT), Some("overlay"), MsFlags::empty(), &layers)?;
     let root = nix::fcntl::open(ROOT, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
@@ -74,7 +76,7 @@ pub(super) fn seal(root: &OwnedFd) -> Result<()> {
 /// A further mount of the blueprint whose source is already open if it is a bind mount.
 pub(super) fn mount_extra(
     root: &OwnedFd,
-    plan: &super::blueprint::MountPlan,
+    plan: &MountPlan,
     source: Option<&OwnedFd>,
 ) -> Result<()> {
     let options = MountOptions::parse(&plan.options);
@@ -98,7 +100,7 @@ pub(super) fn mount_new(root: &OwnedFd, kind: &str, target: &str, flags: MsFlags
 }
 
 /// Binds a path of the host at `target` in the new root.
-pub(super) fn bind_host(root: &OwnedFd, source: &str, target: &str, place: Place, flags: MsFlags) -> Result<()> {
+pub(in crate::sandbox) fn bind_host(root: &OwnedFd, source: &str, target: &str, place: Place, flags: MsFlags) -> Result<()> {
     let found = find(root, target, place)?;
     mount_at(Some(source), &by_descriptor(found.as_fd()), None, MsFlags::MS_BIND | MsFlags::MS_REC, "")?;
     if flags.is_empty() { Ok(()) } else { remount_found(root, target, flags) }
@@ -113,7 +115,7 @@ pub(super) fn remount_found(root: &OwnedFd, target: &str, flags: MsFlags) -> Res
 
 /// What must be at a mount's target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::sandbox) enum Place {
     /// A directory; it is made if it is missing.
     Directory,
     /// A file; it is made if it is missing.
@@ -185,6 +187,6 @@ fn mount_at(source: Option<&str>, target: &Path, kind: Option<&str>, flags: MsFl
         .map_err(|errno| Failure::new("mount", &[&source.unwrap_or_default(), &target, &flags], errno))
 }
 
-fn make_directory(path: &Path) -> Result<()> {
+fn make_directory(path: &str) -> Result<()> {
     fs::create_dir(path).map_err(|error| Failure::from_io("mkdir", &[&path], &error))
 }

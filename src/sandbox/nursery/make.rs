@@ -5,8 +5,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::result::Result as StdResult;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -204,12 +206,26 @@ fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Op
     if blueprint.cgroup.any() {
         native::enter_cgroups_of(pid)?;
     }
+    let root = blueprint.chrooted.then(|| open_root(pid)).transpose()?;
     let flags = CloneFlags::from_bits_retain(blueprint.clone_flags());
     setns(target, flags).map_err(|errno| Failure::new("setns", &[&pid, &flags], errno))?;
+    root.as_ref().map_or(Ok(()), change_root)?;
     match sys::fork(true)? {
         Cloned::Child => Ok(None),
         Cloned::Parent(child) => Ok(Some(child)),
     }
+}
+
+fn open_root(pid: i32) -> Result<OwnedFd> {
+    let path = format!("/proc/{pid}/root");
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    nix::fcntl::open(path.as_str(), flags, Mode::empty()).map_err(|errno| Failure::new("open", &[&path], errno))
+}
+
+/// Namespaces are joined by now, and with the mount namespace its root; the descriptor still leads to the process's own.
+fn change_root(root: &OwnedFd) -> Result<()> {
+    nix::unistd::fchdir(root).map_err(|errno| Failure::new("fchdir", &[&"root"], errno))?;
+    nix::unistd::chroot(".").map_err(|errno| Failure::new("chroot", &[&"."], errno))
 }
 
 /// The PID is the nursery's own child by now, so that no other process can have it.

@@ -1,0 +1,43 @@
+//! The agent's program in a root that was not made for it: with its own loader and libraries, in a directory of its own.
+
+use std::path::{Path, PathBuf};
+
+use crate::agent::ROLE;
+use crate::image::elf;
+use crate::sandbox::runtime::StartError;
+
+/// The directory, in the root.
+const DIRECTORY: &str = "/.airtight";
+
+/// Files to bind, and the words that run the agent from them.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    /// (source on the host, target in the root).
+    pub(super) binds: Vec<(PathBuf, String)>,
+    /// The program and its arguments, but for the token.
+    pub(super) words: Vec<String>,
+}
+
+/// This very program, with all it needs.
+pub(super) fn own_program() -> Result<Bundle, StartError> {
+    let program = std::env::current_exe().map_err(|error| StartError::Bundle(error.to_string()))?;
+    let closure = elf::closure(&program).map_err(|error| StartError::Bundle(error.to_string()))?;
+    let target = format!("{DIRECTORY}/airtight");
+    let mut binds = vec![(program, target.clone())];
+    let mut words = Vec::new();
+    if let Some(interpreter) = closure.interpreter {
+        let loader = format!("{DIRECTORY}/ld.so");
+        binds.push((interpreter, loader.clone()));
+        words.extend([loader, "--library-path".to_owned(), DIRECTORY.to_owned()]);
+    }
+    let libraries = closure.libraries.into_iter();
+    binds.extend(libraries.map(|library| (library.path, format!("{DIRECTORY}/{}", library.name))));
+    words.extend([target, ROLE.to_owned()]);
+    Ok(Bundle { binds, words })
+}
+
+/// Whether this executable, as `/proc/PID/exe` names it, is the bundled agent's or this very program.
+pub(super) fn is_agent(exe: &Path) -> bool {
+    let bundled = |name: &str| exe.ends_with(Path::new(DIRECTORY.trim_start_matches('/')).join(name));
+    bundled("ld.so") || bundled("airtight") || std::env::current_exe().is_ok_and(|own| own == exe)
+}

@@ -1,0 +1,11 @@
+//! Runtimes that are command lines: how the agent's program is brought into a root it was not made for, how its process is
+//! found from the host, and how further processes enter.
+
+mod bundle;
+mod found;
+mod null;
+mod unshare;
+
+pub(super) use found::signal;
+pub use null::Null;
+pub use unshare::Unshare;

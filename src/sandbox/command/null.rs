@@ -1,0 +1,70 @@
+//! The null runtime: no isolation at all. What passes here checks nothing.
+
+use super::found;
+use crate::agent::ROLE;
+use crate::sandbox::native::Role;
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
+use crate::sandbox::running::{Door, Sandbox};
+use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
+use crate::sandbox::streams::{Streams, drain};
+use crate::spec::Settings;
+use crate::sys::random_word;
+
+/// No sandbox: the agent and the commands run on the host. It accepts every setting and keeps none, since that is what it
+/// stands for; it is never used unless it is named.
+#[derive(Debug)]
+pub struct Null;
+
+impl Runtime for Null {
+    fn name(&self) -> &'static str {
+        "none"
+    }
+
+    fn check(&self, _: &Settings) -> Result<(), Cannot> {
+        Ok(())
+    }
+
+    fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
+        let streams = Streams::new()?;
+        match order.first {
+            First::Command { argv, stdin } => {
+                let first = launch(nursery, argv.to_vec(), streams.inside())?;
+                Ok(Sandbox::with_command(first, streams.into_command(stdin)?, Box::new(OpenDoor)))
+            }
+            First::Agent => {
+                let token = random_word()?;
+                let first = launch(nursery, agent_words(&token)?, streams.inside())?;
+                let (mut channel, stderr) = streams.into_channel(token.clone())?;
+                let hello = channel.hello(order.deadline);
+                let hello = hello.map_err(|error| StartError::Agent { error, stderr: drain(&stderr) })?;
+                let pid = found::agent(&token, hello.pid, order.deadline)?;
+                Ok(Sandbox::with_agent(first, pid, channel, stderr, Box::new(OpenDoor)))
+            }
+        }
+    }
+}
+
+fn agent_words(token: &str) -> Result<Vec<String>, StartError> {
+    let program = std::env::current_exe().map_err(|error| StartError::Bundle(error.to_string()))?;
+    Ok(vec![program.to_string_lossy().into_owned(), ROLE.to_owned(), token.to_owned()])
+}
+
+fn launch(nursery: &Nursery, argv: Vec<String>, streams: [i32; 3]) -> Result<Process, NurseryError> {
+    nursery.make(&Request::Launch(Launch { argv, root: None }), streams)
+}
+
+/// Further processes run on the host as well.
+#[derive(Debug)]
+struct OpenDoor;
+
+impl Door for OpenDoor {
+    fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+        let argv = match role {
+            Role::Command { argv } => argv.clone(),
+            Role::Agent { token } => {
+                agent_words(token).map_err(|error| NurseryError::Unexpected(error.to_string()))?
+            }
+        };
+        launch(nursery, argv, streams)
+    }
+}

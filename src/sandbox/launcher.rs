@@ -1,0 +1,68 @@
+//! The process that becomes a runtime's own command line. It prepares the root that the runtime is given, in a mount
+//! namespace of its own: what the runtime does to it is gone with the processes.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{execvp, setsid};
+
+use super::native::root::{Image, Place, ROOT, bind_host, raise_root, raise_stage};
+use super::native::{c_strings, tell_root_device, wait_for_go};
+use super::nursery::{Launch, PreparedRoot, Report};
+use crate::sys::{self, Failure, Result};
+
+/// Stands for the prepared root's path in a launch's words.
+pub(super) const ROOTFS: &str = "{rootfs}";
+
+/// Prepares and executes; what goes wrong is reported.
+pub(super) fn launch(launch: &Launch, fds: Vec<OwnedFd>) -> ! {
+    let mut fds = fds.into_iter();
+    let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
+    let failure = match prepare(launch, &line) {
+        Ok(()) => execute(launch),
+        Err(failure) => failure,
+    };
+    // If nobody listens any more there is nobody to tell.
+    let _ = Report::Failed(failure).send(report.as_fd(), &[]);
+    sys::exit_now(125)
+}
+
+fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
+    wait_for_go(line)?;
+    // A session of its own: the terminal's signals are for the runner.
+    setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
+    let Some(root) = &launch.root else { return Ok(()) };
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWNS"], errno))?;
+    raise_stage(&root.stage, Image::At(&root.image))?;
+    let rootfs = raise_root(false)?;
+    for (source, target) in &root.binds {
+        bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
+    }
+    tell_root_device(line, &root.stage.join(ROOT))
+}
+
+fn place_of(source: &Path) -> Place {
+    if source.is_dir() { Place::Directory } else { Place::File }
+}
+
+/// Returns only when it could not.
+fn execute(launch: &Launch) -> Failure {
+    let rootfs = launch.root.as_ref().map(PreparedRoot::path).unwrap_or_default();
+    let words: Vec<String> = launch.argv.iter().map(|word| word.replace(ROOTFS, &rootfs)).collect();
+    let program = words.first().cloned().unwrap_or_default();
+    match c_strings(&words) {
+        Ok(words) if !words.is_empty() => match execvp(&words[0], &words) {
+            Err(errno) => Failure::new("execve", &[&program], errno),
+        },
+        _ => Failure::new("execve", &[&program], Errno::EINVAL),
+    }
+}
+
+impl PreparedRoot {
+    fn path(&self) -> String {
+        self.stage.join(ROOT).to_string_lossy().into_owned()
+    }
+}

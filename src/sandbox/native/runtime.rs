@@ -1,0 +1,89 @@
+//! The built-in runtime.
+
+use super::blueprint::{Blueprint, Role};
+use super::resolve;
+use crate::sandbox::nursery::{Nursery, NurseryError, Process, Request};
+use crate::sandbox::running::{Door, Sandbox};
+use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
+use crate::sandbox::streams::{Streams, drain};
+use crate::spec::Settings;
+use crate::sys::random_word;
+
+/// Sandboxes from our own namespaces.
+#[derive(Debug)]
+pub struct Native;
+
+impl Runtime for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn check(&self, settings: &Settings) -> Result<(), Cannot> {
+        resolve::check(settings)?;
+        super::survey::check(settings)
+    }
+
+    fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
+        let blueprint = resolve::resolve(order.settings, order.image, &nursery.run().stage(), order.directory)?;
+        match order.first {
+            First::Agent => start_agent(nursery, order, blueprint),
+            First::Command { argv, stdin } => start_command(nursery, blueprint, argv, stdin),
+        }
+    }
+}
+
+fn start_agent(nursery: &Nursery, order: &Order<'_>, blueprint: Blueprint) -> Result<Sandbox, StartError> {
+    let streams = Streams::new()?;
+    let token = random_word()?;
+    let first = make(nursery, &blueprint, Role::Agent { token: token.clone() }, streams.inside())?;
+    let (mut channel, stderr) = streams.into_channel(token)?;
+    match channel.hello(order.deadline) {
+        Ok(_) => {
+            let pid = first.pid();
+            Ok(Sandbox::with_agent(first, pid, channel, stderr, NativeDoor::new(blueprint, pid)))
+        }
+        Err(error) => {
+            first.kill(order.deadline);
+            match first.failed() {
+                Some(failure) => Err(NurseryError::Setup(failure).into()),
+                None => Err(StartError::Agent { error, stderr: drain(&stderr) }),
+            }
+        }
+    }
+}
+
+fn start_command(
+    nursery: &Nursery,
+    blueprint: Blueprint,
+    argv: &[String],
+    stdin: &str,
+) -> Result<Sandbox, StartError> {
+    let streams = Streams::new()?;
+    let first = make(nursery, &blueprint, Role::Command { argv: argv.to_vec() }, streams.inside())?;
+    let pid = first.pid();
+    Ok(Sandbox::with_command(first, streams.into_command(stdin)?, NativeDoor::new(blueprint, pid)))
+}
+
+fn make(nursery: &Nursery, blueprint: &Blueprint, role: Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+    nursery.make(&Request::Native { blueprint: Box::new(blueprint.clone()), role }, streams)
+}
+
+/// A further process joins the namespaces of the first, and is confined like it.
+#[derive(Debug)]
+pub(in crate::sandbox) struct NativeDoor {
+    blueprint: Blueprint,
+    pid: i32,
+}
+
+impl NativeDoor {
+    pub(in crate::sandbox) fn new(blueprint: Blueprint, pid: i32) -> Box<dyn Door> {
+        Box::new(Self { blueprint, pid })
+    }
+}
+
+impl Door for NativeDoor {
+    fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+        let blueprint = Box::new(self.blueprint.clone());
+        nursery.make(&Request::Join { blueprint, pid: self.pid, role: role.clone() }, streams)
+    }
+}

@@ -1,0 +1,164 @@
+//! A running sandbox.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::native::Role;
+use super::nursery::{Nursery, NurseryError, Process};
+use super::runtime::StartError;
+use super::streams::{Commanded, Streams, drain};
+use crate::agent::Channel;
+use crate::fact::{Ended, Subject};
+use crate::sys::{Failure, random_word};
+
+/// How long the kernel may take to end a killed sandbox.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The way in for further processes.
+pub(super) trait Door: Send + Sync + std::fmt::Debug {
+    /// Makes a process in the sandbox, with these streams.
+    fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError>;
+}
+
+/// A running sandbox. Dropping it ends it and everything in it.
+#[derive(Debug)]
+pub struct Sandbox {
+    first: Process,
+    pid: i32,
+    voice: Voice,
+    door: Box<dyn Door>,
+}
+
+/// What the first process is to the host.
+#[derive(Debug)]
+enum Voice {
+    Agent { channel: Channel, stderr: OwnedFd },
+    Command(Box<Commanded>),
+}
+
+/// A further agent in a sandbox.
+#[derive(Debug)]
+pub struct Further {
+    process: Process,
+    channel: Channel,
+    _stderr: OwnedFd,
+}
+
+impl Sandbox {
+    /// A sandbox whose first process is the agent, which has said hello; `pid` is the agent's on the host.
+    pub(super) fn with_agent(first: Process, pid: i32, channel: Channel, stderr: OwnedFd, door: Box<dyn Door>) -> Self {
+        Self { first, pid, voice: Voice::Agent { channel, stderr }, door }
+    }
+
+    /// A sandbox whose first process is a command.
+    pub(super) fn with_command(first: Process, command: Commanded, door: Box<dyn Door>) -> Self {
+        Self { pid: first.pid(), first, voice: Voice::Command(Box::new(command)), door }
+    }
+
+    /// The agent's streams; `None` when the first process is a command.
+    pub fn agent(&mut self) -> Option<&mut Channel> {
+        match &mut self.voice {
+            Voice::Agent { channel, .. } => Some(channel),
+            Voice::Command(_) => None,
+        }
+    }
+
+    /// The command that is the first process, with its output so far.
+    pub fn command(&mut self) -> Option<(&mut Commanded, &Process)> {
+        match &mut self.voice {
+            Voice::Command(command) => Some((command, &self.first)),
+            Voice::Agent { .. } => None,
+        }
+    }
+
+    /// What the agent has said on its standard error.
+    pub fn complaints(&self) -> String {
+        match &self.voice {
+            Voice::Agent { stderr, .. } => drain(stderr),
+            Voice::Command(_) => String::new(),
+        }
+    }
+
+    /// The first process as the host sees it.
+    pub fn subject(&self) -> Subject {
+        Subject::other(self.pid, self.first.ended())
+    }
+
+    /// How the first process ended, if it has; waits for it until the deadline.
+    pub fn wait(&self, deadline: Instant) -> Option<Ended> {
+        self.first.wait(deadline)
+    }
+
+    /// Why the first process could not be set up or executed, if that is so.
+    pub fn failed(&self) -> Option<Failure> {
+        self.first.failed()
+    }
+
+    /// The host sends the first process a signal.
+    pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        if self.pid == self.first.pid() {
+            return self.first.signal(signal);
+        }
+        // Made by a runtime that stands between: the process was found, and is a member until the runtime has ended.
+        super::command::signal(self.pid, signal)
+    }
+
+    /// Starts a command in it, as a further process.
+    pub fn exec(&self, nursery: &Nursery, argv: &[String], stdin: &str) -> Result<(Process, Commanded), StartError> {
+        let streams = Streams::new()?;
+        let role = Role::Command { argv: argv.to_vec() };
+        let process = self.door.enter(nursery, &role, streams.inside())?;
+        Ok((process, streams.into_command(stdin)?))
+    }
+
+    /// Lets a further agent in.
+    pub fn join(&self, nursery: &Nursery, deadline: Instant) -> Result<Further, StartError> {
+        let streams = Streams::new()?;
+        let token = random_word()?;
+        let process = self.door.enter(nursery, &Role::Agent { token: token.clone() }, streams.inside())?;
+        let (mut channel, stderr) = streams.into_channel(token)?;
+        match channel.hello(deadline) {
+            Ok(_) => Ok(Further { process, channel, _stderr: stderr }),
+            Err(error) => Err(match process.failed() {
+                Some(failure) => NurseryError::Setup(failure).into(),
+                None => StartError::Agent { error, stderr: drain(&stderr) },
+            }),
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.first.kill(Instant::now() + PATIENCE);
+    }
+}
+
+impl Further {
+    /// Its streams.
+    pub fn agent(&mut self) -> &mut Channel {
+        &mut self.channel
+    }
+
+    /// The process as the host sees it.
+    pub fn subject(&self) -> Subject {
+        Subject::other(self.process.pid(), self.process.ended())
+    }
+
+    /// The host sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        self.process.signal(signal)
+    }
+}
+
+impl Drop for Further {
+    fn drop(&mut self) {
+        self.process.kill(Instant::now() + PATIENCE);
+    }
+}
+
+/// The number of a descriptor, for a request.
+pub(super) fn raw(fd: &OwnedFd) -> i32 {
+    fd.as_raw_fd()
+}

@@ -1,0 +1,112 @@
+//! What makes sandboxes.
+
+use std::path::Path;
+
+use super::command::{Null, Unshare};
+use super::native::Native;
+use super::nursery::{Nursery, NurseryError};
+use super::running::Sandbox;
+use crate::agent::ChannelError;
+use crate::spec::Settings;
+use crate::sys::Failure;
+
+/// What makes sandboxes.
+pub trait Runtime: Send + Sync {
+    /// Its name: `native`.
+    fn name(&self) -> &'static str;
+
+    /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
+    fn check(&self, settings: &Settings) -> Result<(), Cannot>;
+
+    /// Starts a sandbox.
+    fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError>;
+}
+
+/// A sandbox to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// What it is to be.
+    pub settings: &'a Settings,
+    /// Its image's root.
+    pub image: &'a Path,
+    /// What paths in the settings are relative to.
+    pub directory: &'a Path,
+    /// Its first process.
+    pub first: First<'a>,
+    /// When it must be up.
+    pub deadline: std::time::Instant,
+}
+
+/// What a sandbox's first process is.
+#[derive(Debug, Clone, Copy)]
+pub enum First<'a> {
+    /// The agent.
+    Agent,
+    /// A command.
+    Command {
+        /// Its argv; never empty.
+        argv: &'a [String],
+        /// What it reads on its standard input.
+        stdin: &'a str,
+    },
+}
+
+/// What a runtime cannot do: the claim is skipped, with this reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Cannot {
+    /// A sentence fragment.
+    pub reason: String,
+}
+
+impl Cannot {
+    /// For this reason.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// Why a sandbox did not come up: the claim is broken.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The runtime cannot make it.
+    #[error(transparent)]
+    Cannot(#[from] Cannot),
+    /// The nursery could not make a process, or it could not set itself up.
+    #[error(transparent)]
+    Nursery(#[from] NurseryError),
+    /// The agent did not say hello.
+    #[error("{error}{}", said(.stderr))]
+    Agent {
+        /// What happened on its streams.
+        error: ChannelError,
+        /// What was said on standard error instead.
+        stderr: String,
+    },
+    /// The process that said hello cannot be found from the host.
+    #[error("the agent's process cannot be found from the host: {0}")]
+    NotFound(String),
+    /// The agent's program cannot be brought along.
+    #[error("the agent cannot be brought into the image: {0}")]
+    Bundle(String),
+    /// A pipe could not be made.
+    #[error(transparent)]
+    System(#[from] Failure),
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it said: {}", stderr.trim_end()) }
+}
+
+/// All runtimes.
+static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
+
+/// The runtime of this name.
+pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
+    RUNTIMES.iter().find(|runtime| runtime.name() == name).copied()
+}
+
+/// The names of all runtimes.
+pub fn names() -> Vec<&'static str> {
+    RUNTIMES.iter().map(|runtime| runtime.name()).collect()
+}
