@@ -1,1 +1,19 @@
-//! image
+//! Images: from a recipe or an archive to a root filesystem in the user's cache.
+//!
+//! A [`Store`] is asked for a reference and answers with a [`Rootfs`], which it builds at first use. What a recipe may say is
+//! in [`Recipe`]; each of its sources is built by a module of its own: `host` (by way of [`elf`]), `archive`, `debian`.
+
+mod delete;
+pub mod elf;
+mod error;
+mod host;
+mod recipe;
+mod report;
+mod skeleton;
+mod stamp;
+mod store;
+
+pub use error::ImageError;
+pub use recipe::{ArchiveSource, DebianSource, HostSource, Limits, Recipe, Source};
+pub use report::{Missing, Report};
+pub use store::{Listed, Rootfs, Store};

@@ -1,0 +1,8 @@
+//! The `host` source: an image of the host's own programs with the libraries they need.
+
+mod build;
+mod files;
+mod find;
+
+pub(super) use build::build;
+pub(super) use find::{Found, Plan, available, find, plan};
