@@ -1,3 +1,11 @@
 //! The side that runs in the sandbox, and the typed messages of both sides.
 
+mod channel;
+mod line;
 pub mod protocol;
+mod role;
+mod serve;
+
+pub use channel::{Channel, ChannelError};
+pub use role::run;
+pub use serve::serve;

@@ -3,14 +3,25 @@
 //! An entry of the table is the single definition of a fact: its name, the kind of its value, what it says, how it is
 //! observed. The JSON schema, `airtight explain`, the decoding of specs and the agent all read this table.
 
+pub mod attempt;
+mod evidence;
 mod kind;
+mod namespaces;
+mod process;
 mod reading;
+mod status;
 mod subject;
+mod system;
+mod table;
+mod vantage;
 mod view;
 
+pub use attempt::{ATTEMPTS, find_attempt};
 pub use kind::{Field, Kind};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use subject::{Ended, Subject};
+pub use table::{TABLE, find};
+pub use vantage::Vantage;
 pub use view::View;
 
 /// One fact of the language.
@@ -34,17 +45,6 @@ pub struct Fact {
     pub observe: fn(&Subject, &str) -> Result<Reading, Unobserved>,
     /// Adds to the reading what shows only against the host's reading of the same fact: which namespaces are shared.
     pub relate: Option<fn(&mut Value, &Value)>,
-}
-
-/// A viewpoint in the table: who looks at whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vantage {
-    /// A process in the sandbox looks at itself.
-    Inside,
-    /// The host looks at that process.
-    Outside,
-    /// The runner looks at itself.
-    Host,
 }
 
 /// One attempt of the language: the agent really tries it.

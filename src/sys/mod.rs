@@ -1,5 +1,7 @@
 //! The only `unsafe`, the only raw system calls. Everything here says in one sentence why it is done.
 
 mod failure;
+pub mod pipe;
+pub mod signals;
 
 pub use failure::{Failure, Result, errno_name, errno_named};

@@ -1,0 +1,46 @@
+//! Signals: their dispositions in the agent, and sending them.
+#![expect(unsafe_code, reason = "sigaction(2) installs a function that runs at any time")]
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+use super::{Failure, Result};
+
+/// Gives SIGPIPE its default action: Rust's runtime ignores it, and an ignored signal stays ignored over execve(2).
+pub fn default_sigpipe() -> Result<()> {
+    set(Signal::SIGPIPE, SigHandler::SigDfl, SaFlags::empty())
+}
+
+/// Reaps every child as it dies. A handler rather than an ignored SIGCHLD: that would be inherited over execve(2), while a
+/// handler is not; and rather than a signalfd or a blocked signal: those would show among the process's descriptors and
+/// be inherited by its children. A handler for SIGCHLD does not make the first process of a PID namespace any easier to kill.
+pub fn reap_orphans() -> Result<()> {
+    set(Signal::SIGCHLD, SigHandler::Handler(reap), SaFlags::SA_RESTART | SaFlags::SA_NOCLDSTOP)
+}
+
+/// kill(2). `signal` 0 only asks whether it would be permitted.
+pub fn kill(pid: i32, signal: i32) -> Result<()> {
+    // SAFETY: kill takes two integers and touches no memory of this process.
+    let result = unsafe { libc::kill(pid, signal) };
+    Errno::result(result).map(drop).map_err(|errno| Failure::new("kill", &[&pid, &signal], errno))
+}
+
+fn set(signal: Signal, handler: SigHandler, flags: SaFlags) -> Result<()> {
+    let action = SigAction::new(handler, flags, SigSet::empty());
+    // SAFETY: the handlers set here are the default action and `reap`, which is async-signal-safe.
+    let result = unsafe { sigaction(signal, &action) };
+    result.map(drop).map_err(|errno| Failure::new("sigaction", &[&signal], errno))
+}
+
+/// Async-signal-safe: only waitpid(2), and errno kept for the code that was interrupted (signal-safety(7)).
+extern "C" fn reap(_: libc::c_int) {
+    let errno = Errno::last();
+    loop {
+        // SAFETY: a null status is allowed (wait(2)), and WNOHANG returns at once.
+        let pid = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+        if pid <= 0 {
+            break;
+        }
+    }
+    errno.set();
+}
