@@ -1,97 +1,19 @@
 //! Expectations: a tree of matchers over a fact's value. One table of matchers, in the same form as the facts'.
 
-use crate::fact::{Kind, Value, View};
+mod check;
+mod describe;
+mod evaluate;
+mod expectation;
+mod judges;
+mod matcher;
+mod table;
 
-/// Where something stands in a spec: 1-based line and column in characters, and the length to underline.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
-)]
-pub struct Span {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, from 1, in characters.
-    pub column: usize,
-    /// How many characters it covers; at least 1.
-    pub length: usize,
-}
-
-/// What is expected of one value: all terms must hold. Never empty.
-#[derive(Debug, Clone)]
-pub struct Expectation {
-    /// Where its value stands in the spec.
-    pub at: Span,
-    /// The terms.
-    pub terms: Vec<Term>,
-}
-
-/// One term of an expectation.
-#[derive(Debug, Clone)]
-pub enum Term {
-    /// A matcher holds of the value itself.
-    Match(Matching),
-    /// An expectation holds of a field of a record or of a map.
-    Field {
-        /// The field's name.
-        name: String,
-        /// Where the name stands.
-        at: Span,
-        /// What is expected of it.
-        expectation: Expectation,
-    },
-}
-
-/// A matcher with its argument.
-#[derive(Debug, Clone)]
-pub struct Matching {
-    /// The matcher's entry in the table.
-    pub matcher: &'static Matcher,
-    /// What the spec gave it.
-    pub argument: Argument,
-    /// Where it stands.
-    pub at: Span,
-}
-
-/// A matcher's argument, as decoded for the kind of the value it is held against.
-#[derive(Debug, Clone)]
-pub enum Argument {
-    /// None: `masked`.
-    Nothing,
-    /// One value of the fact's kind.
-    Value(Value),
-    /// Several.
-    Values(Vec<Value>),
-    /// A compiled regular expression or glob, with its text.
-    Pattern(Pattern),
-    /// A nested expectation: `not`, `each`, `count`.
-    Expectation(Box<Expectation>),
-    /// Alternatives: `any_of`.
-    Alternatives(Vec<Expectation>),
-    /// Other viewpoints: `same_as`, `differs_from`.
-    Views(Vec<View>),
-    /// An errno's number.
-    Errno(i32),
-}
-
-/// A compiled pattern.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    /// As written.
-    pub text: String,
-    /// Compiled; a glob is translated.
-    pub regex: regex::Regex,
-}
-
-/// One matcher of the language: the entry that everything about it is generated from.
-#[derive(Debug)]
-pub struct Matcher {
-    /// Its word: `at_least`.
-    pub name: &'static str,
-    /// The kinds of value it can be held against.
-    pub applies: fn(&Kind) -> bool,
-    /// One sentence.
-    pub brief: &'static str,
-    /// A longer text.
-    pub long: &'static str,
-    /// An example, as YAML: `groups: { each: { less_than: 1000 } }`.
-    pub example: &'static str,
-}
+pub use check::{Check, Miss, Scene};
+pub use describe::{describe, show};
+pub use evaluate::evaluate;
+pub use judges::isolation::REFUSALS;
+pub(crate) use judges::numbers::compare;
+pub(crate) use judges::texts::leading_version;
+pub use expectation::{Argument, Comparison, Expectation, Matching, Pattern, Span, Term};
+pub use matcher::{Matcher, Shape, find};
+pub use table::{IS, TABLE};

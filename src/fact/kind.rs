@@ -27,6 +27,8 @@ pub enum Kind {
     Path(&'static [Field]),
     /// How an attempt ended: takes `allowed`, `denied`, `fails`.
     Attempt,
+    /// Any JSON value: what a JSON pointer finds.
+    Any,
 }
 
 /// A field of a record.

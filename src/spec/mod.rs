@@ -1,14 +1,41 @@
 //! Text to [`Spec`]: the size cap, the outline of positions, decoding, spec errors.
 
+mod about;
+mod arguments;
+mod blocks;
+mod checks;
+mod claims;
+mod decode;
+mod document;
+mod expectations;
+mod head;
+mod load;
 mod model;
+mod outline;
+mod plain;
+mod problem;
+mod rows;
 mod scalar;
+mod scenarios;
+mod scope;
+mod seen;
 mod settings;
+mod source;
+mod steps;
+mod suggest;
+mod tree;
+mod values;
 
+pub use checks::CAPABILITIES;
+pub use load::{load, parse};
 pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,
     Seen, Sender, Spec, Step, Words,
 };
+pub use problem::{Problem, Problems};
 pub use scalar::{Percent, Size};
 pub use settings::{
     Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings, User,
 };
+pub use source::Source;
+pub use steps::{EXIT, OUTPUT, SIGNAL};

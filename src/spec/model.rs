@@ -1,6 +1,7 @@
 //! A spec as it was written, typed, with positions. One [`Scenario`] per row of its `for_each`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -10,6 +11,7 @@ use crate::expect::{Expectation, Span};
 use crate::fact::{Attempt, Fact, View};
 
 use super::settings::Settings;
+use super::source::Source;
 
 /// One spec file, decoded.
 #[derive(Debug, Clone)]
@@ -95,6 +97,9 @@ pub struct Claim {
     pub name: String,
     /// The row of its own `for_each`; empty without.
     pub row: String,
+    /// The file that it was written in, which all its positions point into: of a claim that came by `use` another than the
+    /// scenario's.
+    pub source: Arc<Source>,
     /// Where the sentence stands.
     pub at: Span,
     /// What it says besides.

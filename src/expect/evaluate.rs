@@ -1,0 +1,66 @@
+//! Holds an expectation against a value.
+
+use crate::fact::{Field, Kind, Value};
+
+use super::check::{Check, Miss, Scene};
+use super::describe::{describe, show};
+use super::expectation::{Expectation, Span, Term};
+
+/// Holds an expectation against a value of this kind: all its terms must hold.
+pub fn evaluate(expectation: &Expectation, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    Check::all(expectation.terms.iter().map(|term| match term {
+        Term::Match(matching) => (matching.matcher.judge)(matching, kind, value, scene),
+        Term::Field { name, at, expectation } => field(name, *at, expectation, kind, value, scene),
+    }))
+}
+
+fn field(
+    name: &str, at: Span, expectation: &Expectation, kind: &Kind, value: &Value, scene: &Scene<'_>,
+) -> Check {
+    let Some(inner) = value.get(name) else { return lacking(name, at, expectation, kind, value) };
+    let path: Vec<&str> = scene.path.iter().copied().chain([name]).collect();
+    evaluate(expectation, &kind.of_field(name), inner, &Scene { path: &path, ..*scene })
+}
+
+/// The value has no such field. A record's fields are the language's, so one that is not there was not observed; a map's
+/// are the observed thing's own, and so are a path's (only a symbolic link has a target).
+fn lacking(name: &str, at: Span, expectation: &Expectation, kind: &Kind, value: &Value) -> Check {
+    let expected = format!("`{name}` {}", describe(expectation));
+    match kind {
+        Kind::Record(_) => {
+            let label = format!("`{name}` was not observed");
+            Check::Broken(vec![Miss::labelled(at, label, expected, None)])
+        }
+        _ => {
+            let label = format!("there is no `{name}` in {}", show(value));
+            Check::Fails(vec![Miss::labelled(at, label, expected, Some(value))])
+        }
+    }
+}
+
+impl Kind {
+    /// The kind of the elements of a list, a set or a map.
+    pub(crate) fn of_elements(&self) -> Option<Self> {
+        match self {
+            Self::List(kind) | Self::Set(kind) | Self::Map(kind) => Some(**kind),
+            Self::Any => Some(Self::Any),
+            _ => None,
+        }
+    }
+
+    /// The kind of a field of a record or a map; anything where it has none.
+    pub(crate) fn of_field(&self, name: &str) -> Self {
+        match self {
+            Self::Map(kind) => **kind,
+            _ => self.fields().iter().find(|field| field.name == name).map_or(Self::Any, |field| field.kind),
+        }
+    }
+
+    /// The fields of a record.
+    pub(crate) const fn fields(&self) -> &'static [Field] {
+        match self {
+            Self::Record(fields) | Self::Path(fields) => fields,
+            _ => &[],
+        }
+    }
+}

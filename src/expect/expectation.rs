@@ -1,0 +1,105 @@
+//! What a spec expects of a value, decoded: a tree of terms.
+
+use crate::fact::{Value, View};
+
+use super::matcher::Matcher;
+
+/// Where something stands in a spec: 1-based line and column in characters, and the length to underline.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
+pub struct Span {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// How many characters it covers; at least 1.
+    pub length: usize,
+}
+
+/// What is expected of one value: all terms must hold. Never empty.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// Where its value stands in the spec.
+    pub at: Span,
+    /// The terms.
+    pub terms: Vec<Term>,
+}
+
+/// One term of an expectation.
+#[derive(Debug, Clone)]
+pub enum Term {
+    /// A matcher holds of the value itself.
+    Match(Matching),
+    /// An expectation holds of a field of a record or of a map.
+    Field {
+        /// The field's name.
+        name: String,
+        /// Where the name stands.
+        at: Span,
+        /// What is expected of it.
+        expectation: Expectation,
+    },
+}
+
+/// A matcher with its argument.
+#[derive(Debug, Clone)]
+pub struct Matching {
+    /// The matcher's entry in the table.
+    pub matcher: &'static Matcher,
+    /// What the spec gave it.
+    pub argument: Argument,
+    /// Where it stands.
+    pub at: Span,
+}
+
+/// A matcher's argument, as decoded for the kind of the value it is held against.
+#[derive(Debug, Clone)]
+pub enum Argument {
+    /// None: `masked`.
+    Nothing,
+    /// One value of the fact's kind.
+    Value(Value),
+    /// Several.
+    Values(Vec<Value>),
+    /// A compiled regular expression or glob, with its text.
+    Pattern(Pattern),
+    /// A nested expectation: `not`, `each`, `count`.
+    Expectation(Box<Expectation>),
+    /// Alternatives: `any_of`.
+    Alternatives(Vec<Expectation>),
+    /// Other viewpoints: `same_as`, `differs_from`.
+    Views(Vec<View>),
+    /// An errno's number.
+    Errno(i32),
+    /// Death by SIGSYS: what a seccomp filter that kills does to an attempt.
+    KilledBySeccomp,
+    /// Expectations by JSON pointer: `json`.
+    Pointers(Vec<(String, Expectation)>),
+    /// A comparison with a dotted version: `version`.
+    Version(Comparison, Vec<u64>),
+}
+
+/// How a version is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `>=`
+    AtLeast,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `<`
+    Below,
+}
+
+/// A compiled pattern.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// As written.
+    pub text: String,
+    /// Compiled; a glob is translated.
+    pub regex: regex::Regex,
+}

@@ -1,0 +1,179 @@
+//! `contains`, `contains_all`, `exactly`, `empty`, `count`, `some`, `each`, `none`, `has_key`.
+
+use crate::expect::check::{Check, Miss, Scene};
+use crate::expect::describe::{describe_matching, show};
+use crate::expect::evaluate::evaluate;
+use crate::expect::expectation::{Argument, Expectation, Matching};
+use crate::fact::{Kind, Value};
+
+use super::logic::{equal, nothing_to_compare};
+
+pub(in crate::expect) fn contains(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    let Argument::Value(part) = &matching.argument else { return nothing_to_compare(matching) };
+    let inner = kind.of_elements().unwrap_or(Kind::Any);
+    let holds = match (value, part) {
+        (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
+        (Value::Array(elements), part) => elements.iter().any(|element| equal(&inner, element, part)),
+        _ => false,
+    };
+    Check::from(holds, || Miss::new(matching.at, describe_matching(matching), value))
+}
+
+pub(in crate::expect) fn contains_all(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    let (Argument::Values(expected), Value::Array(actual)) = (&matching.argument, value) else {
+        return nothing_to_compare(matching);
+    };
+    let inner = kind.of_elements().unwrap_or(Kind::Any);
+    let missing = without(&inner, expected, actual);
+    Check::from(missing.is_empty(), || {
+        let label = format!("missing {}", show(&Value::Array(missing.clone())));
+        let expected = describe_matching(matching);
+        Miss { missing, ..Miss::labelled(matching.at, label, expected, Some(value)) }
+    })
+}
+
+pub(in crate::expect) fn exactly(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    match (&matching.argument, value) {
+        (Argument::Values(expected), Value::Array(actual)) => {
+            same_elements(matching, kind, expected, actual, false)
+        }
+        _ => nothing_to_compare(matching),
+    }
+}
+
+pub(in crate::expect) fn empty(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    let Some(length) = length(value) else { return nothing_to_compare(matching) };
+    Check::from(length == 0, || {
+        let extra = value.as_array().cloned().unwrap_or_default();
+        Miss { extra, ..Miss::new(matching.at, "nothing in it".to_owned(), value) }
+    })
+}
+
+pub(in crate::expect) fn count(matching: &Matching, _: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    let (Argument::Expectation(inner), Some(length)) = (&matching.argument, length(value)) else {
+        return nothing_to_compare(matching);
+    };
+    let check = evaluate(inner, &Kind::Int, &Value::from(length), scene);
+    relabel(check, |miss| {
+        miss.label = format!("expected {} elements, observed {length}: {}", miss.expected, show(value));
+    })
+}
+
+pub(in crate::expect) fn some(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    let Argument::Expectation(inner) = &matching.argument else { return nothing_to_compare(matching) };
+    let checks = elements(value).into_iter().map(|element| of_element(inner, kind, element, scene));
+    Check::any(checks, || Miss::new(matching.at, describe_matching(matching), value))
+}
+
+pub(in crate::expect) fn each(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    let Argument::Expectation(inner) = &matching.argument else { return nothing_to_compare(matching) };
+    let elements = elements(value);
+    if elements.is_empty() {
+        return nothing_in_it(matching, value);
+    }
+    Check::all(elements.into_iter().map(|element| {
+        let check = of_element(inner, kind, element, scene);
+        relabel(check, |miss| miss.extra = vec![element.clone()])
+    }))
+}
+
+pub(in crate::expect) fn none(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    let Argument::Expectation(inner) = &matching.argument else { return nothing_to_compare(matching) };
+    let elements = elements(value);
+    if elements.is_empty() {
+        return nothing_in_it(matching, value);
+    }
+    Check::all(elements.into_iter().map(|element| {
+        let miss = || Miss::new(matching.at, describe_matching(matching), element);
+        of_element(inner, kind, element, scene)
+            .negate(|| Miss { extra: vec![element.clone()], ..miss() })
+    }))
+}
+
+pub(in crate::expect) fn has_key(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    let Argument::Value(Value::String(key)) = &matching.argument else { return nothing_to_compare(matching) };
+    let holds = value.get(key.as_str()).is_some();
+    Check::from(holds, || Miss::new(matching.at, describe_matching(matching), value))
+}
+
+/// Compares two lists, and names what is missing and what is there besides.
+pub(in crate::expect) fn same_elements(
+    matching: &Matching, kind: &Kind, expected: &[Value], actual: &[Value], ordered: bool,
+) -> Check {
+    let Some((missing, extra)) = difference(kind, expected, actual, ordered) else { return Check::Holds };
+    let whole = Value::Array(actual.to_vec());
+    let list = |name: &str, values: &[Value]| {
+        (!values.is_empty()).then(|| format!("{name} {}", show(&Value::Array(values.to_vec()))))
+    };
+    let parts: Vec<_> = [list("missing", &missing), list("besides", &extra)].into_iter().flatten().collect();
+    let wanted = show(&Value::Array(expected.to_vec()));
+    let label = if parts.is_empty() {
+        format!("the order differs: observed {}", show(&whole))
+    } else {
+        parts.join(", ")
+    };
+    Check::Fails(vec![Miss { missing, extra, ..Miss::labelled(matching.at, label, wanted, Some(&whole)) }])
+}
+
+/// What is missing from the second list and what is in it besides; `None` where they are the same.
+pub(in crate::expect) fn difference(
+    kind: &Kind, expected: &[Value], actual: &[Value], ordered: bool,
+) -> Option<(Vec<Value>, Vec<Value>)> {
+    let inner = kind.of_elements().unwrap_or(Kind::Any);
+    let pairs = || expected.iter().zip(actual).all(|(left, right)| equal(&inner, left, right));
+    if ordered && expected.len() == actual.len() && pairs() {
+        return None;
+    }
+    let (missing, extra) = (without(&inner, expected, actual), without(&inner, actual, expected));
+    (ordered || !missing.is_empty() || !extra.is_empty()).then_some((missing, extra))
+}
+
+/// The elements of the first list that the second lacks; each counts as often as it stands there.
+fn without(kind: &Kind, list: &[Value], other: &[Value]) -> Vec<Value> {
+    let mut left: Vec<&Value> = other.iter().collect();
+    let mut lacking = Vec::new();
+    for element in list {
+        match left.iter().position(|candidate| equal(kind, candidate, element)) {
+            Some(index) => drop(left.swap_remove(index)),
+            None => lacking.push(element.clone()),
+        }
+    }
+    lacking
+}
+
+fn of_element(inner: &Expectation, kind: &Kind, element: &Value, scene: &Scene<'_>) -> Check {
+    evaluate(inner, &kind.of_elements().unwrap_or(Kind::Any), element, scene)
+}
+
+/// `each` and `none` hold of an empty list whatever they say: that would be a pass that checked nothing.
+fn nothing_in_it(matching: &Matching, value: &Value) -> Check {
+    let label = format!("nothing is in it, so `{}` says nothing", matching.matcher.name);
+    Check::Fails(vec![Miss::labelled(matching.at, label, describe_matching(matching), Some(value))])
+}
+
+fn elements(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(elements) => elements.iter().collect(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn length(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(elements) => Some(elements.len()),
+        Value::Object(fields) => Some(fields.len()),
+        Value::String(text) => Some(text.chars().count()),
+        _ => None,
+    }
+}
+
+fn relabel(check: Check, change: impl Fn(&mut Miss)) -> Check {
+    match check {
+        Check::Fails(mut misses) => {
+            misses.iter_mut().for_each(change);
+            Check::Fails(misses)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,80 @@
+//! `masked`, `absent`, `read_only`, `readable`, `writable`: the states of a path.
+
+use crate::expect::check::{Check, Miss, Scene};
+use crate::expect::describe::{describe_matching, show};
+use crate::expect::expectation::Matching;
+use crate::fact::{Kind, Value, View};
+
+/// The device number of /dev/null, null(4): what runtimes bind over a file to mask it.
+const NULL: &str = "1:3";
+
+pub(in crate::expect) fn masked(matching: &Matching, _: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    on_host(matching, scene, || {
+        Check::from(exists(value) && shows_nothing(value), || {
+            let label = if exists(value) {
+                format!("expected it masked, but it shows something: {}", show(value))
+            } else {
+                "expected it masked, but it is absent".to_owned()
+            };
+            Miss::labelled(matching.at, label, "masked".to_owned(), Some(value))
+        })
+    })
+}
+
+pub(in crate::expect) fn absent(matching: &Matching, _: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    on_host(matching, scene, || Check::from(!exists(value), || state(matching, value)))
+}
+
+pub(in crate::expect) fn read_only(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    flag(matching, value, "read_only")
+}
+
+pub(in crate::expect) fn readable(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    flag(matching, value, "readable")
+}
+
+pub(in crate::expect) fn writable(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+    flag(matching, value, "writable")
+}
+
+/// What the host lacks as well says nothing of the sandbox.
+fn on_host(matching: &Matching, scene: &Scene<'_>, judge: impl FnOnce() -> Check) -> Check {
+    match (scene.other)(&View::Host) {
+        Err(reason) => {
+            let label = format!("no observation of the host's: {reason}");
+            Check::Broken(vec![Miss::labelled(matching.at, label, describe_matching(matching), None)])
+        }
+        Ok(host) if exists(&host) => judge(),
+        Ok(_) => Check::NotMeasured("the host has no such path".to_owned()),
+    }
+}
+
+/// /dev/null in its place, an empty file, or an empty directory.
+fn shows_nothing(value: &Value) -> bool {
+    match value.get("type").and_then(Value::as_str) {
+        Some("char") => value.get("device").and_then(Value::as_str) == Some(NULL),
+        _ => value.get("empty").and_then(Value::as_bool) == Some(true),
+    }
+}
+
+fn flag(matching: &Matching, value: &Value, name: &str) -> Check {
+    match value.get(name).and_then(Value::as_bool) {
+        _ if !exists(value) => Check::Fails(vec![state(matching, value)]),
+        None => {
+            let label = format!("`{name}` was not observed");
+            Check::Broken(vec![Miss::labelled(matching.at, label, describe_matching(matching), None)])
+        }
+        Some(holds) => Check::from(holds, || state(matching, value)),
+    }
+}
+
+fn state(matching: &Matching, value: &Value) -> Miss {
+    let expected = describe_matching(matching);
+    let observed = if exists(value) { show(value) } else { "nothing there".to_owned() };
+    let label = format!("expected it {expected}, observed {observed}");
+    Miss::labelled(matching.at, label, expected, Some(value))
+}
+
+fn exists(value: &Value) -> bool {
+    value.get("exists").and_then(Value::as_bool) == Some(true)
+}

@@ -1,0 +1,143 @@
+//! What the types of settings cannot say: names of capabilities, absolute paths, dates.
+
+use std::path::Path;
+
+use crate::expect::Span;
+
+use super::problem::Notes;
+use super::settings::Settings;
+use super::suggest::one_of;
+use super::tree::{Data, Node};
+
+/// The capabilities of capabilities(7), in the order of their numbers.
+pub const CAPABILITIES: [&str; 41] = [
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
+    "checkpoint_restore",
+];
+
+/// The name of a scenario or a claim must be one.
+pub(super) fn sentence(text: &str, at: Span, what: &str, notes: &mut Notes) {
+    if text.trim().is_empty() || text.trim() != text || text.contains('\n') || text.contains("::") {
+        let problem = notes.error(at, format!("the name of a {what} must be a sentence in one line"), "");
+        problem.help("it is a part of the test's name: no blanks around it, and no `::` in it");
+    }
+}
+
+/// What the types of settings cannot say.
+pub(super) fn settings(node: Option<&Node>, settings: Option<&Settings>, notes: &mut Notes) {
+    let (Some(node), Some(settings)) = (node, settings) else { return };
+    capabilities(node, settings, notes);
+    seccomp(node, settings, notes);
+    for key in ["mask", "read_only", "devices"] {
+        nodes(node, &[key]).for_each(|node| absolute(node, notes));
+    }
+    for mount in node.entry("mounts").map(|entry| list(&entry.value)).unwrap_or_default() {
+        mount.entry("target").into_iter().for_each(|entry| absolute(&entry.value, notes));
+    }
+    node.entry("cwd").into_iter().for_each(|entry| absolute(&entry.value, notes));
+    if let Some(entry) = node.entry("command").filter(|entry| list(&entry.value).is_empty()) {
+        notes.error(entry.at, "the command is empty", "").help("write a list of words, or leave it out");
+    }
+}
+
+/// A day, as `known_issue` has it.
+pub(super) fn date(text: &str, at: Span, notes: &mut Notes) {
+    let parts: Vec<Option<u32>> = text.split('-').map(|part| part.parse().ok()).collect();
+    let is_day = matches!(parts.as_slice(), [Some(_), Some(1..=12), Some(1..=31)]) && text.len() == 10;
+    if !is_day {
+        notes.error(at, format!("`{text}` is not a day"), "").help("write it as `2027-01-31`");
+    }
+}
+
+fn capabilities(node: &Node, settings: &Settings, notes: &mut Notes) {
+    let Some(entry) = node.entry("capabilities") else { return };
+    match &settings.capabilities {
+        Some(both) if both.keep.is_some() && both.drop.is_some() => {
+            let problem = notes.error(entry.at, "`capabilities` has both `keep` and `drop`", "");
+            problem.help("`keep` names all that are kept, `drop` all that are not: write one of them");
+        }
+        Some(neither) if neither.keep.is_none() && neither.drop.is_none() && entry.value.entries().is_empty() => {
+            notes.error(entry.at, "`capabilities` says nothing", "").help("write `keep: […]` or `drop: […]`");
+        }
+        _ => {}
+    }
+    for word in nodes(node, &["capabilities", "keep"]).chain(nodes(node, &["capabilities", "drop"])) {
+        capability(word, notes);
+    }
+}
+
+fn capability(node: &Node, notes: &mut Notes) {
+    let Some(word) = node.text().filter(|word| !CAPABILITIES.contains(word) && *word != "all") else { return };
+    let plain = word.to_ascii_lowercase();
+    let help = one_of(plain.strip_prefix("cap_").unwrap_or(&plain), CAPABILITIES);
+    let help = if help.starts_with("known") { "capabilities(7) has the names".to_owned() } else { help };
+    notes.error(node.at, format!("unknown capability `{word}`"), "").help(help);
+}
+
+/// A named profile, or a file beside the spec.
+fn seccomp(node: &Node, settings: &Settings, notes: &mut Notes) {
+    let (Some(entry), Some(profile)) = (node.entry("seccomp"), &settings.seccomp) else { return };
+    let directory = notes.source.path.parent().unwrap_or_else(|| Path::new("")).to_owned();
+    if !["default", "none"].contains(&profile.as_str()) && !directory.join(profile).is_file() {
+        let problem = notes.error(entry.value.at, format!("there is no seccomp profile `{profile}`"), "");
+        problem.help("write `default`, `none`, or the path of a profile relative to the spec");
+    }
+}
+
+fn absolute(node: &Node, notes: &mut Notes) {
+    if let Some(path) = node.text().filter(|path| !path.starts_with('/')) {
+        let problem = notes.error(node.at, format!("the path `{path}` is not absolute"), "");
+        problem.help(format!("write it from the root: `/{path}`"));
+    }
+}
+
+fn nodes<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> {
+    let found = path.iter().try_fold(node, |node, key| node.entry(key).map(|entry| &entry.value));
+    found.map(list).unwrap_or_default().iter()
+}
+
+fn list(node: &Node) -> &[Node] {
+    match &node.data {
+        Data::List(nodes) => nodes,
+        _ => &[],
+    }
+}

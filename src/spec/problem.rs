@@ -1,0 +1,159 @@
+//! What is wrong with a spec: all of it, each with its place and its mend, in the look of rustc.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::expect::Span;
+
+use super::source::Source;
+
+/// More problems of one file than this are counted rather than shown.
+const SHOWN: usize = 60;
+
+/// More than this are not even counted.
+const KEPT: usize = 1000;
+
+/// Everything that is wrong with a spec; never empty.
+#[derive(Debug, Clone)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file; of a block that is used, another than the spec's.
+    pub source: Arc<Source>,
+    /// Where.
+    pub at: Span,
+    /// What, in a line.
+    pub message: String,
+    /// What stands beside the underlined text; may be empty.
+    pub label: String,
+    /// Another place that has to do with it: the first of two equal keys.
+    pub also: Option<(Span, String)>,
+    /// The mend.
+    pub help: Option<String>,
+}
+
+impl Problems {
+    /// The problems, in the order of their lines.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// All of them as text for a terminal, with or without colour.
+    pub fn render(&self, color: bool) -> String {
+        let mut parts: Vec<_> = self.list.iter().take(SHOWN).map(|problem| problem.render(color)).collect();
+        if self.list.len() > SHOWN {
+            parts.push(format!("and {} more problems", self.list.len() - SHOWN));
+        }
+        parts.join("\n\n")
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl Problem {
+    /// Adds the mend.
+    pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds another place that has to do with it.
+    pub(super) fn also(&mut self, at: Span, label: &str) -> &mut Self {
+        self.also = Some((at, label.to_owned()));
+        self
+    }
+
+    /// As text for a terminal.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let path = self.source.path.display().to_string();
+        let text = self.source.text.as_str();
+        let primary = AnnotationKind::Primary.span(bytes(text, self.at));
+        let primary = if self.label.is_empty() { primary } else { primary.label(self.label.as_str()) };
+        let mut snippet = Snippet::source(text).path(path).annotation(primary);
+        if let Some((at, label)) = &self.also {
+            snippet = snippet.annotation(AnnotationKind::Context.span(bytes(text, *at)).label(label.as_str()));
+        }
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str())).element(snippet);
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// The bytes that a span covers, within its line.
+fn bytes(text: &str, at: Span) -> Range<usize> {
+    let mut start = 0;
+    for _ in 1..at.line {
+        start = text[start..].find('\n').map_or(text.len(), |newline| start + newline + 1);
+    }
+    let line = text[start..].lines().next().unwrap_or_default();
+    let byte = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(index, _)| index);
+    let first = byte(at.column.saturating_sub(1));
+    start + first..start + byte(at.column.saturating_sub(1) + at.length).max(first)
+}
+
+/// The problems of one file while it is being read.
+#[derive(Debug)]
+pub(super) struct Notes {
+    /// The file that positions point into.
+    pub(super) source: Arc<Source>,
+    list: Vec<Problem>,
+}
+
+impl Notes {
+    pub(super) const fn new(source: Arc<Source>) -> Self {
+        Self { source, list: Vec::new() }
+    }
+
+    /// Records a problem; `label` stands beside the underlined text.
+    pub(super) fn error(&mut self, at: Span, message: impl Into<String>, label: impl Into<String>) -> &mut Problem {
+        let (message, label) = (message.into(), label.into());
+        let source = Arc::clone(&self.source);
+        self.list.truncate(KEPT);
+        self.list.push(Problem { source, at, message, label, also: None, help: None });
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+
+    /// How many there are so far.
+    pub(super) const fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Takes over the problems of another file.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.list.extend(other.list);
+    }
+
+    /// The problems in the order of their lines, each once: a row of `for_each` repeats those of the row before.
+    pub(super) fn into_problems(self) -> Problems {
+        let mut list: Vec<Problem> = Vec::new();
+        for problem in self.list {
+            if !list.contains(&problem) {
+                list.push(problem);
+            }
+        }
+        list.sort_by(|left, right| (&left.source.path, left.at).cmp(&(&right.source.path, right.at)));
+        Problems { list }
+    }
+}
