@@ -7,5 +7,5 @@ mod role;
 mod serve;
 
 pub use channel::{Channel, ChannelError};
-pub use role::run;
+pub use role::{ROLE, run};
 pub use serve::serve;

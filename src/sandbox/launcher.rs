@@ -9,7 +9,7 @@ use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{execvp, setsid};
 
-use super::native::root::{Image, Place, ROOT, bind_host, raise_root, raise_stage};
+use super::native::root::{Place, ROOT, bind_host, lay_image, raise_root, raise_stage};
 use super::native::{c_strings, tell_root_device, wait_for_go};
 use super::nursery::{Launch, PreparedRoot, Report};
 use crate::sys::{self, Failure, Result};
@@ -36,7 +36,8 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     let Some(root) = &launch.root else { return Ok(()) };
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWNS"], errno))?;
-    raise_stage(&root.stage, Image::At(&root.image))?;
+    raise_stage(&root.stage)?;
+    lay_image(&root.image)?;
     let rootfs = raise_root(false)?;
     for (source, target) in &root.binds {
         bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;

@@ -13,7 +13,7 @@ mod running;
 mod runtime;
 mod streams;
 
-pub use nursery::{Nursery, NurseryError};
+pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
 pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names};
 pub use streams::{Captured, Commanded};

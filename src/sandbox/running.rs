@@ -1,6 +1,6 @@
 //! A running sandbox.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -156,9 +156,4 @@ impl Drop for Further {
     fn drop(&mut self) {
         self.process.kill(Instant::now() + PATIENCE);
     }
-}
-
-/// The number of a descriptor, for a request.
-pub(super) fn raw(fd: &OwnedFd) -> i32 {
-    fd.as_raw_fd()
 }

@@ -9,22 +9,21 @@ use nix::errno::Errno;
 use super::{Failure, Result};
 
 /// Overwrites them in place: a sandbox must not be able to read the runner's environment from its own first process.
-/// Fails with E2BIG when the new environment is longer than the room that the process was started with.
-pub fn overwrite(command_line: &[&str], environment: &[String]) -> Result<()> {
+/// The name is cut to the room that there is; an environment that is longer than the room that the process was started
+/// with fails with E2BIG.
+pub fn overwrite(name: &str, environment: &[String]) -> Result<()> {
     let [arg_start, arg_end, env_start, env_end] = places()?;
-    // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
-    unsafe { fill(arg_start, arg_end, &joined(command_line, arg_end - arg_start)?) };
-    // SAFETY: likewise.
-    unsafe { fill(env_start, env_end, &joined(environment, env_end - env_start)?) };
-    Ok(())
-}
-
-fn joined(words: &[impl AsRef<str>], room: usize) -> Result<Vec<u8>> {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.as_ref().bytes().chain([0])).collect();
-    if bytes.len() > room {
-        return Err(Failure::new("overwrite environ", &[&bytes.len(), &room], Errno::E2BIG));
+    let environment: Vec<u8> = environment.iter().flat_map(|entry| entry.bytes().chain([0])).collect();
+    let room = env_end.saturating_sub(env_start);
+    if environment.len() > room {
+        return Err(Failure::new("overwrite environ", &[&environment.len(), &room], Errno::E2BIG));
     }
-    Ok(bytes)
+    // The last byte stays 0: without it the kernel takes the environment for more of the command line (fs/proc/base.c).
+    // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
+    unsafe { fill(arg_start, arg_end, name.as_bytes().get(..arg_end - arg_start - 1).unwrap_or(name.as_bytes())) };
+    // SAFETY: likewise.
+    unsafe { fill(env_start, env_end, &environment) };
+    Ok(())
 }
 
 /// # Safety

@@ -9,6 +9,7 @@ mod network;
 pub mod pipe;
 mod process;
 mod random;
+mod signal_names;
 pub mod signals;
 mod socket;
 
@@ -19,4 +20,5 @@ pub use mount::{attach, clone_tree, map_ids};
 pub use network::bring_loopback_up;
 pub use process::{exit_now, lay_out, reset_signals};
 pub use random::random_word;
+pub use signal_names::{SIGNALS, signal_name, signal_named};
 pub use socket::{Packet, receive, send, socket_pair};

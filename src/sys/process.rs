@@ -1,7 +1,7 @@
 //! The calling process: its descriptors, its signals, its end.
 #![expect(unsafe_code, reason = "descriptor numbers, signal dispositions and _exit are raw calls")]
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
@@ -17,7 +17,9 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
         place(fd.as_raw_fd(), number)?;
     }
     // They are closed with everything else, by number.
-    aside.into_iter().for_each(|fd| drop(std::os::fd::IntoRawFd::into_raw_fd(fd)));
+    for fd in aside {
+        let _ = fd.into_raw_fd();
+    }
     let count = RawFd::try_from(kept.len()).unwrap_or(RawFd::MAX);
     close_all_from(count)?;
     // SAFETY: these numbers have just been given to descriptors that nobody else owns.

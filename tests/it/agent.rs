@@ -32,7 +32,7 @@ pub(crate) fn start(command: &mut Command) -> Started {
 
 /// Starts the agent behind the words of a launcher, `unshare …`.
 pub(crate) fn agent(launcher: &[&str]) -> Started {
-    let words = [launcher, &[env!("CARGO_BIN_EXE_airtight"), "agent", "t0k"]].concat();
+    let words = [launcher, &[env!("CARGO_BIN_EXE_airtight"), "airtight-agent", "t0k"]].concat();
     start(Command::new(words[0]).args(&words[1..]))
 }
 

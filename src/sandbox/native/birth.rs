@@ -16,7 +16,6 @@ use nix::unistd::{chdir, setsid};
 use seccompiler::BpfProgram;
 
 use super::blueprint::{Blueprint, Role};
-use super::root::Image;
 use super::{confine, furnish, identity, root};
 use crate::agent::serve;
 use crate::sandbox::nursery::Report;
@@ -70,7 +69,7 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
     let failure = match (ready, birth.role) {
         (Err(failure), _) => failure,
         (Ok(()), Role::Command { argv }) => become_command(&birth, argv),
-        (Ok(()), Role::Agent { token }) => match prepare_agent(&birth, token) {
+        (Ok(()), Role::Agent { token }) => match prepare_agent(&birth) {
             Err(failure) => failure,
             Ok(()) => {
                 drop((birth.report, birth.line, birth.image));
@@ -101,11 +100,15 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     let blueprint = birth.blueprint;
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
-    umask(Mode::empty());
+    umask(Mode::from_bits_truncate(0o022));
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
-    root::raise_stage(&blueprint.stage, birth.image.as_ref().map_or(Image::At(&blueprint.image), Image::Detached))?;
+    root::raise_stage(&blueprint.stage)?;
+    if birth.image.is_none() {
+        root::lay_image(&blueprint.image)?;
+    }
     identity::become_root(&blueprint.identity)?;
+    birth.image.as_ref().map_or(Ok(()), root::lay_mapped_image)?;
     let new_root = root::raise_root(blueprint.creates(Namespace::User))?;
     name_host(blueprint)?;
     if blueprint.creates(Namespace::Net) {
@@ -133,8 +136,10 @@ fn finish(blueprint: &Blueprint) -> Result<()> {
     umask(Mode::from_bits_truncate(0o022));
     chdir(blueprint.cwd.as_str()).map_err(|errno| Failure::new("chdir", &[&blueprint.cwd], errno))?;
     confine::confine(blueprint)?;
-    // A change of user has cleared it (prctl(2)).
-    die_with_parent()
+    // A change of user has cleared both (prctl(2)): it must die with its parent, and its `/proc/PID` must be readable by its
+    // equals, as that of a first process is which came by execve(2).
+    die_with_parent()?;
+    prctl::set_dumpable(true).map_err(|errno| Failure::new("prctl", &[&"PR_SET_DUMPABLE"], errno))
 }
 
 /// Tells the nursery by what to know the sandbox's processes: the device of its root, an overlay like no other.
@@ -164,8 +169,8 @@ fn set_sysctls(blueprint: &Blueprint) -> Result<()> {
 }
 
 /// The clone is the agent: no execve(2) is needed, and so no program, loader or library in the image.
-fn prepare_agent(birth: &Birth<'_>, token: &str) -> Result<()> {
-    sys::environment::overwrite(&["airtight-agent", token], &environment(birth.blueprint))?;
+fn prepare_agent(birth: &Birth<'_>) -> Result<()> {
+    sys::environment::overwrite(crate::agent::ROLE, &environment(birth.blueprint))?;
     confine::install_filters(birth.filters)
 }
 

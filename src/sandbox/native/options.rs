@@ -3,7 +3,7 @@
 use nix::mount::MsFlags;
 
 /// Parsed mount options.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MountOptions {
     /// Flags of mount(2).
     pub(super) flags: MsFlags,
@@ -25,16 +25,15 @@ const NAMES: [(&str, MsFlags); 8] = [
 impl MountOptions {
     /// Sorts options into flags and data; `rw` is what there is without `ro`.
     pub(super) fn parse(options: &[String]) -> Self {
-        let mut parsed = Self::default();
+        let mut flags = MsFlags::empty();
         let mut data: Vec<&str> = Vec::new();
         for option in options.iter().filter(|option| *option != "rw") {
             match NAMES.iter().find(|(name, _)| name == option) {
-                Some((_, flag)) => parsed.flags |= *flag,
+                Some((_, flag)) => flags |= *flag,
                 None => data.push(option),
             }
         }
-        parsed.data = data.join(",");
-        parsed
+        Self { flags, data: data.join(",") }
     }
 
     /// The flags that belong to a mount rather than to its file system: a remount with MS_BIND sets exactly these.

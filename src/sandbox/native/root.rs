@@ -21,28 +21,27 @@ const UPPER: &str = "upper";
 const WORK: &str = "work";
 pub(in crate::sandbox) const ROOT: &str = "root";
 
-/// The image's root, as it is reached.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::sandbox) enum Image<'a> {
-    /// By its path.
-    At(&'a Path),
-    /// As a detached mount.
-    Detached(&'a OwnedFd),
-}
-
 /// Cuts the mount namespace off from the host's, and lays out the stage on a tmpfs of its own. Afterwards the stage is the
-/// working directory. This needs the runner's own identity, which alone may be able to reach the stage and the image.
-pub(in crate::sandbox) fn raise_stage(stage: &Path, image: Image<'_>) -> Result<()> {
+/// working directory. This needs the runner's own identity, which alone may be able to reach the stage.
+pub(in crate::sandbox) fn raise_stage(stage: &Path) -> Result<()> {
     // A mount made here must not reach the host: on most systems `/` is shared (mount_namespaces(7)).
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
     // The ids are those of the sandbox's own root, which may be other than the one that mounts.
     mount_at(Some("tmpfs"), stage, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,uid=0,gid=0")?;
-    chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))?;
+    chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))
+}
+
+/// Binds the image at its place on the stage, by its path.
+pub(in crate::sandbox) fn lay_image(image: &Path) -> Result<()> {
     make_directory(LOWER)?;
-    match image {
-        Image::Detached(tree) => sys::attach(tree.as_fd(), Path::new(LOWER)),
-        Image::At(path) => bind(path, Path::new(LOWER)),
-    }
+    mount_at(image.to_str(), Path::new(LOWER), None, MsFlags::MS_BIND, "")
+}
+
+/// The same with a detached mount of the image, whose ids are mapped. Only an id that is mapped can make the directory
+/// (EOVERFLOW otherwise), and only the runner's own could reach the path: so this comes after the change of identity.
+pub(in crate::sandbox) fn lay_mapped_image(image: &OwnedFd) -> Result<()> {
+    make_directory(LOWER)?;
+    sys::attach(image.as_fd(), Path::new(LOWER))
 }
 
 /// Lays the overlay over the image and gives a descriptor of the new root.
@@ -175,10 +174,6 @@ fn remount(target: &Path, flags: MsFlags) -> Result<()> {
     let kept = nix::sys::statvfs::statvfs(target).map_err(|errno| Failure::new("statvfs", &[&target], errno))?;
     let kept = MsFlags::from_bits_truncate(kept.flags().bits()) & MountOptions::per_mount();
     mount_at(None, target, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | kept | flags, "")
-}
-
-fn bind(source: &Path, target: &Path) -> Result<()> {
-    mount_at(source.to_str(), target, None, MsFlags::MS_BIND, "")
 }
 
 fn mount_at(source: Option<&str>, target: &Path, kind: Option<&str>, flags: MsFlags, data: &str) -> Result<()> {

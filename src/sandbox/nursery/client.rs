@@ -80,7 +80,7 @@ impl Nursery {
 
 /// A process that the nursery made.
 #[derive(Debug)]
-pub(in crate::sandbox) struct Process {
+pub struct Process {
     pid: i32,
     pidfd: OwnedFd,
     report: OwnedFd,
@@ -113,17 +113,17 @@ impl Process {
     }
 
     /// Its PID in the runner's PID namespace. It is not given to another process before [`Process::ended`] says so.
-    pub(in crate::sandbox) const fn pid(&self) -> i32 {
+    pub const fn pid(&self) -> i32 {
         self.pid
     }
 
     /// The socket on which its reports arrive, for poll(2).
-    pub(in crate::sandbox) const fn report(&self) -> &OwnedFd {
+    pub const fn report(&self) -> &OwnedFd {
         &self.report
     }
 
     /// Sends a signal; one to a process that has ended is lost, as a signal always may be.
-    pub(in crate::sandbox) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+    pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
         let number = rustix::process::Signal::from_named_raw(signal as i32);
         let Some(number) = number else { return Ok(()) };
         match pidfd_send_signal(&self.pidfd, number) {
@@ -136,19 +136,19 @@ impl Process {
     }
 
     /// How it ended, as far as has been reported by now.
-    pub(in crate::sandbox) fn ended(&self) -> Option<Ended> {
+    pub fn ended(&self) -> Option<Ended> {
         self.catch_up(Instant::now());
         self.last().ended
     }
 
     /// Why it could not be set up, or its program not be executed.
-    pub(in crate::sandbox) fn failed(&self) -> Option<Failure> {
+    pub fn failed(&self) -> Option<Failure> {
         self.catch_up(Instant::now());
         self.last().failed
     }
 
     /// Waits for its end. `None`: it has not ended by the deadline, or the nursery has gone.
-    pub(in crate::sandbox) fn wait(&self, deadline: Instant) -> Option<Ended> {
+    pub fn wait(&self, deadline: Instant) -> Option<Ended> {
         while self.last().ended.is_none() && !self.last().gone && Instant::now() < deadline {
             self.catch_up(deadline);
         }
@@ -156,7 +156,7 @@ impl Process {
     }
 
     /// Kills it and waits for its end, which comes at once, unless the kernel itself hangs.
-    pub(in crate::sandbox) fn kill(&self, deadline: Instant) -> Option<Ended> {
+    pub fn kill(&self, deadline: Instant) -> Option<Ended> {
         // It fails only for a process that is gone.
         let _ = self.signal(Signal::SIGKILL);
         self.wait(deadline)

@@ -4,12 +4,11 @@
 //! and it outlives the runner just long enough to kill and clean up whatever the runner left when it died.
 
 mod client;
-mod keeper;
 mod make;
 mod orphans;
 mod protocol;
 mod serve;
 
-pub use client::{Nursery, NurseryError};
-pub(in crate::sandbox) use client::Process;
+pub use client::{Nursery, NurseryError, Process};
+
 pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request};
