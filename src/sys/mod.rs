@@ -2,6 +2,8 @@
 
 mod failure;
 pub mod pipe;
+mod signal_names;
 pub mod signals;
 
 pub use failure::{Failure, Result, errno_name, errno_named};
+pub use signal_names::{SIGNALS, signal_name, signal_named};

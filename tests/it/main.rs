@@ -1,3 +1,4 @@
 //! The integration tests: one binary, a file per topic.
 
 mod agent;
+mod language;
