@@ -23,6 +23,8 @@ pub enum Check {
 pub struct Miss {
     /// Where the expectation stands.
     pub at: Span,
+    /// The fields from the fact's value down to the value that was judged.
+    pub path: Vec<String>,
     /// The text for the frame: `expected 1, observed 48211`.
     pub label: String,
     /// What was expected, in words.
@@ -50,7 +52,11 @@ pub struct Scene<'a> {
 
 impl std::fmt::Debug for Scene<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Scene").field("view", &self.view).field("path", &self.path).finish_non_exhaustive()
+        formatter
+            .debug_struct("Scene")
+            .field("view", &self.view)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,6 +114,14 @@ impl Check {
         unmeasured.map_or_else(|| Self::Fails(vec![none()]), Self::NotMeasured)
     }
 
+    /// The same, of a field of this name.
+    pub(crate) fn within(mut self, name: &str) -> Self {
+        if let Self::Fails(misses) | Self::Broken(misses) = &mut self {
+            misses.iter_mut().for_each(|miss| miss.path.insert(0, name.to_owned()));
+        }
+        self
+    }
+
     /// The opposite; `miss` says so where the original holds.
     pub(crate) fn negate(self, miss: impl FnOnce() -> Miss) -> Self {
         match self {
@@ -133,6 +147,6 @@ impl Miss {
     fn bare(at: Span, expected: String, actual: Option<&Value>) -> Self {
         let actual = actual.cloned();
         let (missing, extra) = (Vec::new(), Vec::new());
-        Self { at, label: String::new(), expected, actual, missing, extra, diff: None }
+        Self { at, path: Vec::new(), label: String::new(), expected, actual, missing, extra, diff: None }
     }
 }

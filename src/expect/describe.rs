@@ -12,7 +12,8 @@ pub fn show(value: &Value) -> String {
     let text = match value {
         Value::Array(elements) => format!("[{}]", elements.iter().map(show).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {}", show(value))).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name}: {}", show(value))).collect();
             format!("{{ {} }}", fields.join(", "))
         }
         Value::Null => "nothing".to_owned(),

@@ -15,11 +15,16 @@ pub fn evaluate(expectation: &Expectation, kind: &Kind, value: &Value, scene: &S
 }
 
 fn field(
-    name: &str, at: Span, expectation: &Expectation, kind: &Kind, value: &Value, scene: &Scene<'_>,
+    name: &str,
+    at: Span,
+    expectation: &Expectation,
+    kind: &Kind,
+    value: &Value,
+    scene: &Scene<'_>,
 ) -> Check {
     let Some(inner) = value.get(name) else { return lacking(name, at, expectation, kind, value) };
     let path: Vec<&str> = scene.path.iter().copied().chain([name]).collect();
-    evaluate(expectation, &kind.of_field(name), inner, &Scene { path: &path, ..*scene })
+    evaluate(expectation, &kind.of_field(name), inner, &Scene { path: &path, ..*scene }).within(name)
 }
 
 /// The value has no such field. A record's fields are the language's, so one that is not there was not observed; a map's

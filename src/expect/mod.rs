@@ -9,11 +9,12 @@ mod matcher;
 mod table;
 
 pub use check::{Check, Miss, Scene};
+pub(crate) use describe::describe_view;
 pub use describe::{describe, show};
 pub use evaluate::evaluate;
+pub use expectation::{Argument, Comparison, Expectation, Matching, Pattern, Span, Term};
 pub use judges::isolation::REFUSALS;
 pub(crate) use judges::numbers::compare;
 pub(crate) use judges::texts::leading_version;
-pub use expectation::{Argument, Comparison, Expectation, Matching, Pattern, Span, Term};
 pub use matcher::{Matcher, Shape, find};
 pub use table::{IS, TABLE};

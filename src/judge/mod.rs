@@ -1,1 +1,12 @@
-//! judge
+//! Expectations and observations to a verdict with its explanation. Pure: no privileges, no clock.
+
+mod evidence;
+mod hint;
+mod observations;
+mod queries;
+mod verdict;
+
+pub use evidence::Evidence;
+pub use observations::Observations;
+pub use queries::queries;
+pub use verdict::{Finding, Verdict, judge, judge_command, judge_value};

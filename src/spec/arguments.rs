@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use regex::RegexBuilder;
 use serde_json::Value;
 
-use crate::expect::{Argument, Comparison, Expectation, Matcher, Pattern, REFUSALS, Shape, compare, leading_version};
+use crate::expect::{
+    Argument, Comparison, Expectation, Matcher, Pattern, REFUSALS, Shape, compare, leading_version,
+};
 use crate::fact::Kind;
 use crate::sys::errno_named;
 
@@ -20,7 +22,11 @@ const LARGEST_REGEX: usize = 1 << 20;
 
 /// The argument of a matcher that is held against a value of this kind; `None` with a note if it is none.
 pub(super) fn argument(
-    matcher: &Matcher, node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes,
+    matcher: &Matcher,
+    node: &Node,
+    kind: &Kind,
+    frame: &Frame<'_>,
+    notes: &mut Notes,
 ) -> Option<Argument> {
     if node.is_wrong() {
         return None;
@@ -55,7 +61,8 @@ fn boxed(expectation: Expectation) -> Argument {
 
 fn takes_nothing(matcher: &Matcher, node: &Node, notes: &mut Notes) -> Option<Argument> {
     let name = matcher.name;
-    let problem = notes.error(node.at, format!("`{name}` takes no argument"), format!("found {}", kind_of(node)));
+    let problem =
+        notes.error(node.at, format!("`{name}` takes no argument"), format!("found {}", kind_of(node)));
     problem.help(format!("write `{name}: true`"));
     None
 }
@@ -104,7 +111,11 @@ fn alternatives(node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) 
 
 fn pointers(node: &Node, frame: &Frame<'_>, notes: &mut Notes) -> Option<Argument> {
     if node.entries().is_empty() {
-        let problem = notes.error(node.at, "`json` takes a mapping of JSON pointers", format!("found {}", kind_of(node)));
+        let problem = notes.error(
+            node.at,
+            "`json` takes a mapping of JSON pointers",
+            format!("found {}", kind_of(node)),
+        );
         problem.help("write `json: { /ociVersion: \"1.0.2\" }`");
         return None;
     }
@@ -114,7 +125,9 @@ fn pointers(node: &Node, frame: &Frame<'_>, notes: &mut Notes) -> Option<Argumen
             let problem = notes.error(entry.at, format!("`{}` is not a JSON pointer", entry.key), "");
             problem.help(format!("write `/{}` (RFC 6901)", entry.key.replace('.', "/")));
         }
-        pointers.push(expectation(&entry.value, &Kind::Any, frame, notes).map(|inner| (entry.key.clone(), inner)));
+        pointers.push(
+            expectation(&entry.value, &Kind::Any, frame, notes).map(|inner| (entry.key.clone(), inner)),
+        );
     }
     pointers.into_iter().collect::<Option<_>>().map(Argument::Pointers)
 }
@@ -154,7 +167,12 @@ fn class(characters: &mut std::str::Chars<'_>, regex: &mut String) {
         return regex.push_str("\\[");
     };
     let (negated, members) = inside.strip_prefix('!').map_or(("", inside), |members| ("^", members));
-    let members = members.replace('\\', "\\\\").replace('[', "\\[").replace('^', "\\^").replace('&', "\\&").replace('~', "\\~");
+    let members = members
+        .replace('\\', "\\\\")
+        .replace('[', "\\[")
+        .replace('^', "\\^")
+        .replace('&', "\\&")
+        .replace('~', "\\~");
     regex.push_str(&format!("[{negated}{members}]"));
     *characters = after.chars();
 }

@@ -19,7 +19,9 @@ use super::tree::{Data, Entry, Node, kind_of};
 pub(super) fn check_definitions(document: &Node, notes: &mut Notes) {
     let Some(define) = document.entry("define") else { return };
     if define.value.entries().is_empty() && !define.value.is_wrong() {
-        notes.error(define.at, "nothing is defined here", "").help("write `define: { a name: { claims: { … } } }`");
+        notes
+            .error(define.at, "nothing is defined here", "")
+            .help("write `define: { a name: { claims: { … } } }`");
     }
     for block in define.value.entries() {
         let what = format!("the block `{}`", block.key);
@@ -35,13 +37,16 @@ pub(super) fn used_blocks(scenario: &Node, own: &[Node], scope: &Scope, notes: &
     let Some(entry) = scenario.entry("use") else { return Vec::new() };
     let Data::List(uses) = &entry.value.data else {
         if !entry.value.is_wrong() {
-            let problem = notes.error(entry.at, "`use` takes a list", format!("found {}", kind_of(&entry.value)));
+            let problem =
+                notes.error(entry.at, "`use` takes a list", format!("found {}", kind_of(&entry.value)));
             problem.help("write `use: [{ block: NAME, set: { … } }]`");
         }
         return Vec::new();
     };
     if uses.is_empty() {
-        notes.error(entry.at, "nothing is used here", "").help("write `use: [{ block: NAME }]`, or take it out");
+        notes
+            .error(entry.at, "nothing is used here", "")
+            .help("write `use: [{ block: NAME }]`, or take it out");
     }
     uses.iter().flat_map(|node| used_block(node, own, scope, notes)).collect()
 }
@@ -83,7 +88,12 @@ fn path_of(from: &str, node: &Node, notes: &mut Notes) -> Option<PathBuf> {
 }
 
 fn of_documents(
-    head: &UseHead, node: &Node, documents: &[Node], scope: &Scope, notes: &mut Notes, theirs: &mut Notes,
+    head: &UseHead,
+    node: &Node,
+    documents: &[Node],
+    scope: &Scope,
+    notes: &mut Notes,
+    theirs: &mut Notes,
 ) -> Vec<Claim> {
     let blocks: Vec<&Entry> = documents
         .iter()
@@ -93,8 +103,14 @@ fn of_documents(
     let Some(block) = blocks.iter().find(|block| block.key == head.block) else {
         if theirs.count() == 0 {
             let known: Vec<&str> = blocks.iter().map(|block| block.key.as_str()).collect();
-            let help = if known.is_empty() { "that file defines none".to_owned() } else { one_of(&head.block, known) };
-            notes.error(value_at(node, "block"), format!("there is no block `{}`", head.block), "").help(help);
+            let help = if known.is_empty() {
+                "that file defines none".to_owned()
+            } else {
+                one_of(&head.block, known)
+            };
+            notes
+                .error(value_at(node, "block"), format!("there is no block `{}`", head.block), "")
+                .help(help);
         }
         return Vec::new();
     };
@@ -112,7 +128,11 @@ fn parameters(definition: &BlockHead, node: &Node, notes: &mut Notes) -> Values 
     let set = node.entry("set").map(|entry| entry.value.entries()).unwrap_or_default();
     let known: Vec<&str> = definition.parameters.iter().map(String::as_str).collect();
     for entry in set.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-        let help = if known.is_empty() { "the block has none".to_owned() } else { one_of(&entry.key, known.clone()) };
+        let help = if known.is_empty() {
+            "the block has none".to_owned()
+        } else {
+            one_of(&entry.key, known.clone())
+        };
         notes.error(entry.at, format!("the block has no parameter `{}`", entry.key), "").help(help);
     }
     for name in known.iter().filter(|name| !set.iter().any(|entry| entry.key == **name)) {
@@ -128,7 +148,9 @@ fn parameters(definition: &BlockHead, node: &Node, notes: &mut Notes) -> Values 
 }
 
 fn unused_parameters(definition: &BlockHead, block: &Entry, used: &Used, notes: &mut Notes) {
-    let Some(Data::List(nodes)) = block.value.entry("parameters").map(|entry| &entry.value.data) else { return };
+    let Some(Data::List(nodes)) = block.value.entry("parameters").map(|entry| &entry.value.data) else {
+        return;
+    };
     for name in definition.parameters.iter().filter(|name| !used.contains(*name)) {
         let at = nodes.iter().find(|node| node.text() == Some(name)).map_or(block.at, |node| node.at);
         let problem = notes.error(at, format!("the parameter `{name}` is never used"), "");

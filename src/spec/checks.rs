@@ -95,7 +95,9 @@ fn capabilities(node: &Node, settings: &Settings, notes: &mut Notes) {
             let problem = notes.error(entry.at, "`capabilities` has both `keep` and `drop`", "");
             problem.help("`keep` names all that are kept, `drop` all that are not: write one of them");
         }
-        Some(neither) if neither.keep.is_none() && neither.drop.is_none() && entry.value.entries().is_empty() => {
+        Some(neither)
+            if neither.keep.is_none() && neither.drop.is_none() && entry.value.entries().is_empty() =>
+        {
             notes.error(entry.at, "`capabilities` says nothing", "").help("write `keep: […]` or `drop: […]`");
         }
         _ => {}
@@ -106,7 +108,9 @@ fn capabilities(node: &Node, settings: &Settings, notes: &mut Notes) {
 }
 
 fn capability(node: &Node, notes: &mut Notes) {
-    let Some(word) = node.text().filter(|word| !CAPABILITIES.contains(word) && *word != "all") else { return };
+    let Some(word) = node.text().filter(|word| !CAPABILITIES.contains(word) && *word != "all") else {
+        return;
+    };
     let plain = word.to_ascii_lowercase();
     let help = one_of(plain.strip_prefix("cap_").unwrap_or(&plain), CAPABILITIES);
     let help = if help.starts_with("known") { "capabilities(7) has the names".to_owned() } else { help };

@@ -18,7 +18,11 @@ use crate::fact::View;
 /// The claims of a mapping, with the values that hold for all of them. The names of the values that were used are added to
 /// `used`.
 pub(super) fn claims(
-    entry: &Entry, outer: &Values, scope: &Scope, used: &mut BTreeSet<String>, notes: &mut Notes,
+    entry: &Entry,
+    outer: &Values,
+    scope: &Scope,
+    used: &mut BTreeSet<String>,
+    notes: &mut Notes,
 ) -> Vec<Claim> {
     if entry.value.entries().is_empty() && !entry.value.is_wrong() {
         let problem = notes.error(entry.at, "there are no claims", "");
@@ -37,7 +41,8 @@ pub(super) fn refuse_duplicates(claims: &[Claim], notes: &mut Notes) {
     for claim in claims {
         if let Some(first) = seen.insert((&claim.name, &claim.row), claim) {
             let mut here = Notes::new(Arc::clone(&claim.source));
-            let problem = here.error(claim.at, format!("two claims have the name `{}`", claim.name), "this one");
+            let problem =
+                here.error(claim.at, format!("two claims have the name `{}`", claim.name), "this one");
             if Arc::ptr_eq(&first.source, &claim.source) && first.at != claim.at {
                 problem.also(first.at, "and this one");
             }
@@ -48,13 +53,17 @@ pub(super) fn refuse_duplicates(claims: &[Claim], notes: &mut Notes) {
 }
 
 fn of_rows(
-    entry: &Entry, outer: &Values, scope: &Scope, used: &mut BTreeSet<String>, notes: &mut Notes,
+    entry: &Entry,
+    outer: &Values,
+    scope: &Scope,
+    used: &mut BTreeSet<String>,
+    notes: &mut Notes,
 ) -> Vec<Claim> {
     let mut outside = Variables::new(outer.clone());
-    let own = entry.value.entry("for_each").map(|entry| Entry {
-        value: outside.substitute(&entry.value, notes),
-        ..entry.clone()
-    });
+    let own = entry
+        .value
+        .entry("for_each")
+        .map(|entry| Entry { value: outside.substitute(&entry.value, notes), ..entry.clone() });
     used.extend(outside.used().iter().cloned());
     let mut inner_used = BTreeSet::new();
     let mut all = Vec::new();
@@ -73,8 +82,11 @@ fn of_rows(
 
 /// A name of two rows would mean different things in different places.
 fn shadowing(own: Option<&Entry>, outer: &Values, notes: &mut Notes) {
-    for entry in own.iter().flat_map(|entry| entry.value.entries()).filter(|entry| outer.contains_key(&entry.key)) {
-        let problem = notes.error(entry.at, format!("the scenario has a variable `{}` already", entry.key), "");
+    for entry in
+        own.iter().flat_map(|entry| entry.value.entries()).filter(|entry| outer.contains_key(&entry.key))
+    {
+        let problem =
+            notes.error(entry.at, format!("the scenario has a variable `{}` already", entry.key), "");
         problem.help("give it another name");
     }
 }
@@ -121,7 +133,11 @@ fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step
     let mut scope = scope.clone();
     let Some(entry) = head.entry("steps") else {
         let nothing = body.entries().is_empty();
-        return if nothing { Vec::new() } else { step(body, &CLAIM_KEYS, &mut scope, notes).into_iter().collect() };
+        return if nothing {
+            Vec::new()
+        } else {
+            step(body, &CLAIM_KEYS, &mut scope, notes).into_iter().collect()
+        };
     };
     for stray in body.entries() {
         let problem = notes.error(stray.at, format!("`{}` stands beside `steps`", stray.key), "");
@@ -143,7 +159,9 @@ fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step
 fn expects_of_sandbox(step: &Step) -> bool {
     let command = match &step.action {
         Some(Action::Run(command) | Action::Exec(command)) => {
-            [&command.exit, &command.signal, &command.stdout, &command.stderr].into_iter().any(Option::is_some)
+            [&command.exit, &command.signal, &command.stdout, &command.stderr]
+                .into_iter()
+                .any(Option::is_some)
         }
         _ => false,
     };
@@ -151,7 +169,8 @@ fn expects_of_sandbox(step: &Step) -> bool {
 }
 
 fn expects_nothing(entry: &Entry, steps: &[Step], notes: &mut Notes) {
-    let host = steps.iter().any(|step| !step.seen.is_empty() || matches!(step.action, Some(Action::HostRun(_))));
+    let host =
+        steps.iter().any(|step| !step.seen.is_empty() || matches!(step.action, Some(Action::HostRun(_))));
     let what = if host { "only of the host" } else { "nothing" };
     let problem = notes.error(entry.at, format!("the claim `{}` expects {what}", entry.key), "");
     problem.help("expect something of a sandbox: `inside`, `outside`, `run` or `exec`");

@@ -13,7 +13,12 @@ const ROUNDS: usize = 64;
 
 /// Decodes a node. `what` names it (`a step`), `also` are keys that belong there besides those of the type, for "did you
 /// mean". `None` if nothing could be made of it; where something could, problems may have been noted all the same.
-pub(super) fn decode<T: DeserializeOwned>(node: &Node, what: &str, also: &[&str], notes: &mut Notes) -> Option<T> {
+pub(super) fn decode<T: DeserializeOwned>(
+    node: &Node,
+    what: &str,
+    also: &[&str],
+    notes: &mut Notes,
+) -> Option<T> {
     let mut round = Round { tree: node.clone(), pruned: Vec::new(), what, also };
     for _ in 0..ROUNDS {
         match serde_path_to_error::deserialize::<_, T>(round.tree.to_json()) {
@@ -61,7 +66,9 @@ impl Round<'_> {
             }
             Some(_) => holder(&path),
         };
-        notes.error(at, format!("unknown key `{name}`"), format!("not a key of {what}")).help(one_of(name, known));
+        notes
+            .error(at, format!("unknown key `{name}`"), format!("not a key of {what}"))
+            .help(one_of(name, known));
         path.push(Down::Key(name.to_owned()));
         self.prune(path)
     }
@@ -102,12 +109,18 @@ impl Round<'_> {
 
 fn report(node: &Node, path: &[Down], message: &str, notes: &mut Notes) {
     let place = place(path);
-    if let Some((found, expected)) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once('`')) {
+    if let Some((found, expected)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once('`'))
+    {
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
         notes.error(node.at, format!("unknown word `{found}`{place}"), "").help(one_of(found, known));
     } else if let Some(expected) = expected(message) {
         let found = super::tree::kind_of(node);
-        let problem = notes.error(node.at, format!("wrong value{place}"), format!("expected {expected}, found {found}"));
+        let problem = notes.error(
+            node.at,
+            format!("wrong value{place}"),
+            format!("expected {expected}, found {found}"),
+        );
         if let (true, Data::Scalar(value)) = (expected == "a text", &node.data) {
             problem.help(format!("write it in quotes: `\"{value}\"`"));
         }

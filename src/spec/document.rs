@@ -53,9 +53,7 @@ fn json_scalar(value: &Value) -> Option<Json> {
     match value {
         Value::Bool(value) => Some(Json::from(*value)),
         Value::String(text) => Some(Json::from(text.as_str())),
-        Value::Number(number) => {
-            number.as_i64().map(Json::from).or_else(|| number.as_u64().map(Json::from))
-        }
+        Value::Number(number) => number.as_i64().map(Json::from).or_else(|| number.as_u64().map(Json::from)),
         _ => None,
     }
 }

@@ -28,7 +28,12 @@ pub(super) struct Frame<'a> {
 }
 
 /// An expectation of a value of this kind; `None` with a note if it is none.
-pub(super) fn expectation(node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) -> Option<Expectation> {
+pub(super) fn expectation(
+    node: &Node,
+    kind: &Kind,
+    frame: &Frame<'_>,
+    notes: &mut Notes,
+) -> Option<Expectation> {
     let terms = match &node.data {
         Data::Wrong => return None,
         Data::Map(entries) if entries.is_empty() => return nothing(node, "this mapping", notes),
@@ -90,7 +95,12 @@ fn field_term(entry: &Entry, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) 
 }
 
 fn matching(
-    matcher: &'static Matcher, at: Span, node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes,
+    matcher: &'static Matcher,
+    at: Span,
+    node: &Node,
+    kind: &Kind,
+    frame: &Frame<'_>,
+    notes: &mut Notes,
 ) -> Option<Matching> {
     if let (true, Data::Scalar(Value::Bool(truth))) = (takes_nothing(matcher), &node.data) {
         let plain = Matching { matcher, argument: Argument::Nothing, at };
@@ -114,7 +124,11 @@ fn takes_nothing(matcher: &Matcher) -> bool {
 }
 
 fn check_applies(
-    matcher: &Matcher, at: Span, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes,
+    matcher: &Matcher,
+    at: Span,
+    kind: &Kind,
+    frame: &Frame<'_>,
+    notes: &mut Notes,
 ) -> Option<()> {
     let name = matcher.name;
     if !(matcher.applies)(kind) {

@@ -89,8 +89,18 @@ pub(super) struct ClaimHead {
 
 /// The keys of a claim that are not its step's.
 pub(super) const CLAIM_KEYS: [&str; 12] = [
-    "why", "see", "tags", "needs", "runtimes", "timeout", "with", "holds_anywhere", "known_issue", "for_each",
-    "given", "steps",
+    "why",
+    "see",
+    "tags",
+    "needs",
+    "runtimes",
+    "timeout",
+    "with",
+    "holds_anywhere",
+    "known_issue",
+    "for_each",
+    "given",
+    "steps",
 ];
 
 /// A defect that is known: the claim must keep failing there.
@@ -157,8 +167,8 @@ pub(super) struct StepHead {
 
 /// The keys of a step that are not viewpoints.
 pub(super) const STEP_KEYS: [&str; 15] = [
-    "run", "exec", "host.run", "kill", "join", "in", "as", "pure", "stdin", "exit", "signal", "stdout", "stderr",
-    "within", "stays",
+    "run", "exec", "host.run", "kill", "join", "in", "as", "pure", "stdin", "exit", "signal", "stdout",
+    "stderr", "within", "stays",
 ];
 
 /// A signal that is sent.

@@ -37,7 +37,14 @@ pub(super) enum Shape {
 /// The documents of a file; `None` if it must not go on to serde_yaml.
 pub(super) fn outline(notes: &mut Notes) -> Option<Vec<Sketch>> {
     let source = std::sync::Arc::clone(&notes.source);
-    let mut builder = Builder { notes, text: Characters(source.text.chars().collect()), open: Vec::new(), documents: Vec::new(), fatal: false, started: None };
+    let mut builder = Builder {
+        notes,
+        text: Characters(source.text.chars().collect()),
+        open: Vec::new(),
+        documents: Vec::new(),
+        fatal: false,
+        started: None,
+    };
     for event in Parser::new_from_str(&source.text) {
         if builder.notes.count() > ENOUGH {
             return None;
@@ -73,13 +80,19 @@ impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, range: Range) {
         match event {
             Event::DocumentStart(explicit) => self.started = explicit.then(|| self.text.span(range)),
-            Event::Alias(_) => self.refuse(range, "an alias", "write the value out: a reader must see it where it counts"),
+            Event::Alias(_) => {
+                self.refuse(range, "an alias", "write the value out: a reader must see it where it counts")
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 self.check(range, anchor, tag.as_deref());
                 self.scalar(&text, style, range);
             }
-            Event::SequenceStart(anchor, tag) => self.begin(Shape::List(Vec::new()), range, anchor, tag.as_deref()),
-            Event::MappingStart(anchor, tag) => self.begin(Shape::Map(Vec::new()), range, anchor, tag.as_deref()),
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(Shape::List(Vec::new()), range, anchor, tag.as_deref())
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.begin(Shape::Map(Vec::new()), range, anchor, tag.as_deref())
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(range),
             _ => {}
         }
@@ -108,7 +121,9 @@ impl Builder<'_> {
         let at = self.text.span(range);
         if self.expects_key() {
             self.fatal = true;
-            self.notes.error(at, "a key must be a text", "").help("write a word or a sentence before the colon");
+            self.notes
+                .error(at, "a key must be a text", "")
+                .help("write a word or a sentence before the colon");
         }
         self.open.push(Open { at, start: range, shape, key: None });
     }

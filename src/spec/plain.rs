@@ -56,11 +56,16 @@ fn is_float(text: &str) -> bool {
 }
 
 fn grouped(text: &str) -> bool {
-    text.contains('_') && text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+    text.contains('_')
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'_')
 }
 
 fn quotes(text: &str, what: &str, or: &str) -> Doubt {
-    Doubt { message: format!("unquoted `{text}` is {what}"), help: format!("{or}write it in quotes: `\"{text}\"`") }
+    Doubt {
+        message: format!("unquoted `{text}` is {what}"),
+        help: format!("{or}write it in quotes: `\"{text}\"`"),
+    }
 }
 
 #[cfg(test)]
@@ -69,14 +74,20 @@ mod tests {
 
     #[test]
     fn doubtful_scalars() {
-        for text in ["0644", "3.20", "1:3", "12:30:45", "yes", "No", "ON", "off", "~", "", "null", "True", "1e3", ".5", ".inf", "+5", "0x1F", "0o755", "1_000"] {
+        for text in [
+            "0644", "3.20", "1:3", "12:30:45", "yes", "No", "ON", "off", "~", "", "null", "True", "1e3",
+            ".5", ".inf", "+5", "0x1F", "0o755", "1_000",
+        ] {
             assert!(doubt(text).is_some(), "{text}");
         }
     }
 
     #[test]
     fn plain_scalars() {
-        for text in ["0", "1", "-1", "busybox", "true", "false", "300ms", "64MiB", "6.1.0", "a:b", "1:3a", "nothing", "/proc", "1.2.3.4", "e3", "infinity", "nan"] {
+        for text in [
+            "0", "1", "-1", "busybox", "true", "false", "300ms", "64MiB", "6.1.0", "a:b", "1:3a", "nothing",
+            "/proc", "1.2.3.4", "e3", "infinity", "nan",
+        ] {
             assert_eq!(doubt(text), None, "{text}");
         }
     }

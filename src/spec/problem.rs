@@ -90,7 +90,8 @@ impl Problem {
         let primary = if self.label.is_empty() { primary } else { primary.label(self.label.as_str()) };
         let mut snippet = Snippet::source(text).path(path).annotation(primary);
         if let Some((at, label)) = &self.also {
-            snippet = snippet.annotation(AnnotationKind::Context.span(bytes(text, *at)).label(label.as_str()));
+            snippet =
+                snippet.annotation(AnnotationKind::Context.span(bytes(text, *at)).label(label.as_str()));
         }
         let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str())).element(snippet);
         if let Some(help) = &self.help {
@@ -126,7 +127,12 @@ impl Notes {
     }
 
     /// Records a problem; `label` stands beside the underlined text.
-    pub(super) fn error(&mut self, at: Span, message: impl Into<String>, label: impl Into<String>) -> &mut Problem {
+    pub(super) fn error(
+        &mut self,
+        at: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> &mut Problem {
         let (message, label) = (message.into(), label.into());
         let source = Arc::clone(&self.source);
         self.list.truncate(KEPT);

@@ -31,7 +31,9 @@ pub(super) fn rows(of: Option<&Entry>, notes: &mut Notes) -> Vec<Values> {
         }
     };
     if rows.len() > MOST {
-        notes.error(entry.at, format!("`for_each` makes more than {MOST} rows"), "").help("split the scenario");
+        notes
+            .error(entry.at, format!("`for_each` makes more than {MOST} rows"), "")
+            .help("split the scenario");
         return Vec::new();
     }
     rows
@@ -54,7 +56,9 @@ fn product(grid: &[Entry], notes: &mut Notes) -> Vec<Values> {
             return Vec::new();
         };
         if column.is_empty() {
-            notes.error(*at, format!("`{key}` has no values"), "").help("an empty list makes no rows, and checks nothing");
+            notes
+                .error(*at, format!("`{key}` has no values"), "")
+                .help("an empty list makes no rows, and checks nothing");
         }
         let cells = |row: &Values| {
             let row = row.clone();
@@ -77,7 +81,8 @@ fn listed(list: &[Node], notes: &mut Notes) -> Vec<Values> {
             problem.help("write `- { signal: SIGTERM, image: base }`");
             continue;
         }
-        let row: Values = node.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+        let row: Values =
+            node.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         let names = |row: &Values| row.keys().cloned().collect::<BTreeSet<_>>();
         if let Some(first) = rows.first().filter(|first| names(first) != names(&row)) {
             let expected: Vec<_> = first.keys().map(|name| format!("`{name}`")).collect();
@@ -176,7 +181,9 @@ impl Variables {
         let inside = self.values.keys().find(|name| text.contains(&format!("${{{name}}}"))).cloned();
         if let Some(name) = inside {
             let problem = notes.error(at, format!("`${{{name}}}` stands only for a whole value"), "");
-            problem.help(format!("give the whole text a name in `for_each`; a command takes a list: `[echo, \"${{{name}}}\"]`"));
+            problem.help(format!(
+                "give the whole text a name in `for_each`; a command takes a list: `[echo, \"${{{name}}}\"]`"
+            ));
             self.used.insert(name);
         }
     }
@@ -206,7 +213,9 @@ fn segment_of(value: &Node, at: Span, notes: &mut Notes) -> String {
         Data::Scalar(serde_json::Value::String(text)) => text.clone(),
         Data::Scalar(scalar) => scalar.to_string(),
         _ => {
-            notes.error(at, "a list or a mapping cannot stand in a key", "").help("give the variable a single value");
+            notes
+                .error(at, "a list or a mapping cannot stand in a key", "")
+                .help("give the variable a single value");
             String::new()
         }
     }
@@ -216,7 +225,10 @@ fn placed(node: &Node, at: Span) -> Node {
     let data = match &node.data {
         Data::List(nodes) => Data::List(nodes.iter().map(|node| placed(node, at)).collect()),
         Data::Map(entries) => Data::Map(
-            entries.iter().map(|entry| Entry { key: entry.key.clone(), at, value: placed(&entry.value, at) }).collect(),
+            entries
+                .iter()
+                .map(|entry| Entry { key: entry.key.clone(), at, value: placed(&entry.value, at) })
+                .collect(),
         ),
         other => other.clone(),
     };

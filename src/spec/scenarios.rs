@@ -58,18 +58,26 @@ pub(super) fn refuse_duplicates(all: &[Scenario], notes: &mut Notes) {
     }
 }
 
-fn scenario(document: &Node, row: &Values, documents: &[Node], used: &mut Used, notes: &mut Notes) -> Option<Scenario> {
+fn scenario(
+    document: &Node,
+    row: &Values,
+    documents: &[Node],
+    used: &mut Used,
+    notes: &mut Notes,
+) -> Option<Scenario> {
     let node = substituted(document, row, used, notes);
     let head: ScenarioHead = decode(&node, "a scenario", &[], notes)?;
     let at = node.entry("scenario").map_or(node.at, |entry| entry.value.at);
     checks::sentence(&head.scenario, at, "scenario", notes);
     let sandboxes = sandboxes(&head, &node, notes);
     let scope = Scope { sandboxes: sandboxes.keys().cloned().collect(), ..Scope::default() };
-    let mut all = node.entry("claims").map(|entry| claims(entry, row, &scope, used, notes)).unwrap_or_default();
+    let mut all =
+        node.entry("claims").map(|entry| claims(entry, row, &scope, used, notes)).unwrap_or_default();
     all.extend(used_blocks(&node, documents, &scope, notes));
     claims::refuse_duplicates(&all, notes);
     if node.entry("claims").is_none() && node.entry("use").is_none() {
-        let problem = notes.error(at, "the scenario has no claims", "it would pass without checking anything");
+        let problem =
+            notes.error(at, "the scenario has no claims", "it would pass without checking anything");
         problem.help("add `claims:`");
     }
     let about = about::of_scenario(&head, &node, notes);

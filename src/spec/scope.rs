@@ -39,7 +39,9 @@ impl Scope {
             _ => match word.strip_prefix("outside ") {
                 Some(name) if self.has(name) => Some(View::Outside(name.to_owned())),
                 Some(_) => None,
-                None if self.sandboxes.iter().chain(&self.agents).any(looks) => Some(View::Inside(word.to_owned())),
+                None if self.sandboxes.iter().chain(&self.agents).any(looks) => {
+                    Some(View::Inside(word.to_owned()))
+                }
                 None => None,
             },
         }

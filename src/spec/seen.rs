@@ -85,7 +85,9 @@ fn attempts(entry: &Entry, view: &View, scope: &Scope, notes: &mut Notes) -> Vec
     for verb in verbs {
         let Some(attempt) = find_attempt(&verb.key) else {
             let known: Vec<_> = ATTEMPTS.iter().map(|attempt| attempt.name).collect();
-            notes.error(verb.at, format!("unknown attempt `{}`", verb.key), "").help(one_of(&verb.key, known));
+            notes
+                .error(verb.at, format!("unknown attempt `{}`", verb.key), "")
+                .help(one_of(&verb.key, known));
             continue;
         };
         all.extend(objects(attempt, verb, view, scope, notes));
@@ -93,7 +95,13 @@ fn attempts(entry: &Entry, view: &View, scope: &Scope, notes: &mut Notes) -> Vec
     all
 }
 
-fn objects(attempt: &'static Attempt, verb: &Entry, view: &View, scope: &Scope, notes: &mut Notes) -> Vec<Expected> {
+fn objects(
+    attempt: &'static Attempt,
+    verb: &Entry,
+    view: &View,
+    scope: &Scope,
+    notes: &mut Notes,
+) -> Vec<Expected> {
     let mend = format!("`{}: {{ {}: denied }}`", attempt.name, attempt.object);
     let Some(objects) = mapping(&verb.value, verb, &mend, notes) else { return Vec::new() };
     let views = &[Vantage::Inside];

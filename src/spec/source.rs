@@ -56,7 +56,14 @@ fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>, Problems> {
     }
     if let Some(index) = text.find('\0') {
         let at = Span::of_byte(&text, index);
-        return Err(fault(path, text.replace('\0', "\u{fffd}"), at, "the spec holds a NUL", "here", "take it out"));
+        return Err(fault(
+            path,
+            text.replace('\0', "\u{fffd}"),
+            at,
+            "the spec holds a NUL",
+            "here",
+            "take it out",
+        ));
     }
     Ok(Arc::new(Source { path: path.to_owned(), text }))
 }

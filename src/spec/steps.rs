@@ -47,7 +47,9 @@ pub(super) fn step(node: &Node, also: &[&str], scope: &mut Scope, notes: &mut No
     let pace = pace(&head, &rest, notes);
     let step = Step { at: node.at, pace, action, seen };
     if step.action.is_none() && step.seen.is_empty() && notes.count() == before {
-        notes.error(node.at, "this step does nothing and expects nothing", "").help("add an action or a viewpoint");
+        notes
+            .error(node.at, "this step does nothing and expects nothing", "")
+            .help("add an action or a viewpoint");
         return None;
     }
     Some(step)
@@ -62,7 +64,8 @@ pub(super) fn viewpoints(entry: &Entry, scope: &Scope, notes: &mut Notes) -> Vec
 }
 
 fn is_view(entry: &Entry, scope: &Scope) -> bool {
-    !STEP_KEYS.contains(&entry.key.as_str()) && (scope.view(&entry.key).is_some() || entry.key.starts_with("outside "))
+    !STEP_KEYS.contains(&entry.key.as_str())
+        && (scope.view(&entry.key).is_some() || entry.key.starts_with("outside "))
 }
 
 fn view(entry: &Entry, scope: &Scope, notes: &mut Notes) -> Option<Seen> {
@@ -90,10 +93,15 @@ fn pace(head: &StepHead, node: &Node, notes: &mut Notes) -> Pace {
 }
 
 fn action(head: &StepHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Option<Action> {
-    let present = ["run", "exec", "host.run", "kill", "join"].into_iter().filter(|key| node.entry(key).is_some());
+    let present =
+        ["run", "exec", "host.run", "kill", "join"].into_iter().filter(|key| node.entry(key).is_some());
     let present: Vec<_> = present.collect();
     if let [first, second, ..] = present.as_slice() {
-        let problem = notes.error(key_at(node, second), format!("a step does one thing, but has `{first}` and `{second}`"), "");
+        let problem = notes.error(
+            key_at(node, second),
+            format!("a step does one thing, but has `{first}` and `{second}`"),
+            "",
+        );
         problem.help("make `steps` of them, in order");
     }
     let is_command = head.run.is_some() || head.exec.is_some() || head.host_run.is_some();
@@ -116,14 +124,22 @@ fn action(head: &StepHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Opt
 
 /// `exit`, `stdout` and so on without a command would be expectations that nobody holds against anything.
 fn refuse_command_keys(node: &Node, notes: &mut Notes) {
-    let left = node.entries().iter().filter(|entry| OF_COMMAND.contains(&entry.key.as_str()) || entry.key == "as");
+    let left =
+        node.entries().iter().filter(|entry| OF_COMMAND.contains(&entry.key.as_str()) || entry.key == "as");
     for entry in left {
-        let problem = notes.error(entry.at, format!("`{}` belongs to a command, and there is none", entry.key), "");
+        let problem =
+            notes.error(entry.at, format!("`{}` belongs to a command, and there is none", entry.key), "");
         problem.help("add `run`, `exec` or `host.run` to the step");
     }
 }
 
-fn command(words: &CommandWords, head: &StepHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Option<Command> {
+fn command(
+    words: &CommandWords,
+    head: &StepHead,
+    node: &Node,
+    scope: &Scope,
+    notes: &mut Notes,
+) -> Option<Command> {
     let words = words_of(words, node, notes)?;
     let background = head.name.is_some();
     if background {
@@ -145,18 +161,26 @@ fn words_of(words: &CommandWords, node: &Node, notes: &mut Notes) -> Option<Word
         CommandWords::Argv(words) => (words.is_empty(), Words::Argv(words.clone())),
     };
     if empty {
-        notes.error(key_of_action(node), "the command is empty", "").help("write a command, or a list of words");
+        notes
+            .error(key_of_action(node), "the command is empty", "")
+            .help("write a command, or a list of words");
     }
     (!empty).then_some(words)
 }
 
 fn refuse_background_keys(node: &Node, notes: &mut Notes) {
-    for entry in node.entries().iter().filter(|entry| ["exit", "signal", "stdout", "stderr"].contains(&entry.key.as_str())) {
+    for entry in node
+        .entries()
+        .iter()
+        .filter(|entry| ["exit", "signal", "stdout", "stderr"].contains(&entry.key.as_str()))
+    {
         let message = format!("`{}` does not go with `as`: the command is left running", entry.key);
         notes.error(entry.at, message, "").help("leave `as` out to wait for its end");
     }
     if let Some(entry) = node.entry("as").filter(|_| node.entry("exec").is_none()) {
-        notes.error(entry.at, "`as` belongs to `exec`", "").help("only a further process in a sandbox can be left running");
+        notes
+            .error(entry.at, "`as` belongs to `exec`", "")
+            .help("only a further process in a sandbox can be left running");
     }
 }
 
@@ -211,10 +235,15 @@ fn declare(action: Option<&Action>, node: &Node, scope: &mut Scope, notes: &mut 
         Some(Action::Join { name, .. }) => ("join", name),
         _ => return,
     };
-    let reserved = ["inside", "outside", "host", "first"].contains(&name.as_str()) || STEP_KEYS.contains(&name.as_str());
+    let reserved =
+        ["inside", "outside", "host", "first"].contains(&name.as_str()) || STEP_KEYS.contains(&name.as_str());
     if reserved || scope.has(name) || name.trim().is_empty() || name.contains(' ') {
         let problem = notes.error(value_at(node, key), format!("the name `{name}` cannot be given"), "");
-        problem.help(if scope.has(name) { "it is taken: choose another" } else { "choose a single word of your own" });
+        problem.help(if scope.has(name) {
+            "it is taken: choose another"
+        } else {
+            "choose a single word of your own"
+        });
         return;
     }
     let names = if key == "as" { &mut scope.commands } else { &mut scope.agents };

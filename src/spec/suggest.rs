@@ -22,5 +22,7 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
         (distance, known)
     });
     // A third of the letters may differ: more is another word.
-    near.filter(|(distance, known)| *distance <= (known.len().max(3)) / 3).min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+    near.filter(|(distance, known)| *distance <= (known.len().max(3)) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }

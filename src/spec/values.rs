@@ -14,7 +14,9 @@ use super::tree::{Data, Node, kind_of};
 pub(super) fn value(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Value> {
     match (kind, &node.data) {
         (_, Data::Wrong) => None,
-        (Kind::List(inner) | Kind::Set(inner), Data::List(nodes)) => list(nodes, inner, notes).map(Value::Array),
+        (Kind::List(inner) | Kind::Set(inner), Data::List(nodes)) => {
+            list(nodes, inner, notes).map(Value::Array)
+        }
         (Kind::Any, Data::List(nodes)) => list(nodes, kind, notes).map(Value::Array),
         (_, Data::Scalar(scalar)) => scalar_of(node.at, scalar, kind, notes),
         _ => wrong(node, kind, notes),
@@ -89,9 +91,10 @@ fn wrong<T>(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<T> {
 
 fn mend(node: &Node, kind: &Kind) -> Option<String> {
     match (kind, &node.data) {
-        (Kind::Text | Kind::Mode | Kind::Word(_), Data::Scalar(value @ (Value::Number(_) | Value::Bool(_)))) => {
-            Some(format!("write it in quotes: `\"{value}\"`"))
-        }
+        (
+            Kind::Text | Kind::Mode | Kind::Word(_),
+            Data::Scalar(value @ (Value::Number(_) | Value::Bool(_))),
+        ) => Some(format!("write it in quotes: `\"{value}\"`")),
         (Kind::Int | Kind::Bool, Data::Scalar(Value::String(text))) => {
             let fits = match kind {
                 Kind::Int => text.parse::<i64>().is_ok(),
@@ -103,7 +106,9 @@ fn mend(node: &Node, kind: &Kind) -> Option<String> {
             Some(format!("write a list, `[{value}]`, or `{{ contains: {value} }}`"))
         }
         (Kind::Attempt, _) => Some("write `denied`, `allowed` or `{ fails: ENOENT }`".to_owned()),
-        (Kind::Path(_), _) => Some("write `masked`, `read_only`, `absent`, `readable`, `writable`, or its fields".to_owned()),
+        (Kind::Path(_), _) => {
+            Some("write `masked`, `read_only`, `absent`, `readable`, `writable`, or its fields".to_owned())
+        }
         (Kind::Record(fields), _) => {
             let fields: Vec<_> = fields.iter().map(|field| format!("`{}`", field.name)).collect();
             Some(format!("write its fields: {}", fields.join(", ")))

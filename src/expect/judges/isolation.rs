@@ -15,7 +15,12 @@ pub const REFUSALS: [&str; 4] = ["EPERM", "EACCES", "EROFS", "ENOSYS"];
 /// The signal with which a seccomp filter kills, seccomp(2).
 const SECCOMP_KILL: &str = "SIGSYS";
 
-pub(in crate::expect) fn same_as(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+pub(in crate::expect) fn same_as(
+    matching: &Matching,
+    kind: &Kind,
+    value: &Value,
+    scene: &Scene<'_>,
+) -> Check {
     against(matching, scene, |view, other| {
         Check::from(equal(kind, value, &other), || {
             let expected = format!("the same as {} ({})", describe_view(view), show(&other));
@@ -24,7 +29,12 @@ pub(in crate::expect) fn same_as(matching: &Matching, kind: &Kind, value: &Value
     })
 }
 
-pub(in crate::expect) fn differs_from(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+pub(in crate::expect) fn differs_from(
+    matching: &Matching,
+    kind: &Kind,
+    value: &Value,
+    scene: &Scene<'_>,
+) -> Check {
     against(matching, scene, |view, other| {
         Check::from(!equal(kind, value, &other), || {
             let view = describe_view(view);
@@ -34,7 +44,12 @@ pub(in crate::expect) fn differs_from(matching: &Matching, kind: &Kind, value: &
     })
 }
 
-pub(in crate::expect) fn unchanged(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+pub(in crate::expect) fn unchanged(
+    matching: &Matching,
+    kind: &Kind,
+    value: &Value,
+    scene: &Scene<'_>,
+) -> Check {
     let Some(view) = scene.view else { return nothing_to_compare(matching) };
     match scene.same_field(&View::Beginning(Box::new(view.clone()))) {
         Err(reason) => unobserved(matching, format!("no observation from the beginning: {reason}")),
@@ -77,10 +92,13 @@ pub(in crate::expect) fn fails(matching: &Matching, _: &Kind, value: &Value, _: 
 /// The control must have succeeded where the attempt did not: otherwise the refusal says nothing of the restriction.
 fn control(outcome: &Outcome, scene: &Scene<'_>) -> Result<(), String> {
     let Some(View::Inside(name)) = scene.view else { return Err("an attempt is made inside".to_owned()) };
-    let answer = (scene.other)(&View::Control(name.clone())).map_err(|reason| format!("no control: {reason}"))?;
+    let answer =
+        (scene.other)(&View::Control(name.clone())).map_err(|reason| format!("no control: {reason}"))?;
     match serde_json::from_value(answer.clone()) {
         Ok(Outcome::Allowed) => Ok(()),
-        Ok(refused) => Err(format!("the control {} as well; the attempt itself {}", ended(&refused), ended(outcome))),
+        Ok(refused) => {
+            Err(format!("the control {} as well; the attempt itself {}", ended(&refused), ended(outcome)))
+        }
         Err(_) => Err(format!("the control's answer is not an outcome: {}", show(&answer))),
     }
 }
@@ -108,7 +126,9 @@ fn refusal_miss(matching: &Matching, outcome: &Outcome, value: &Value) -> Miss {
 fn against(matching: &Matching, scene: &Scene<'_>, judge: impl Fn(&View, Value) -> Check) -> Check {
     let Argument::Views(views) = &matching.argument else { return nothing_to_compare(matching) };
     Check::all(views.iter().map(|view| match scene.same_field(view) {
-        Err(reason) => unobserved(matching, format!("nothing to compare with from {}: {reason}", describe_view(view))),
+        Err(reason) => {
+            unobserved(matching, format!("nothing to compare with from {}: {reason}", describe_view(view)))
+        }
         Ok(other) => judge(view, other),
     }))
 }

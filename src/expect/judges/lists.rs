@@ -19,7 +19,12 @@ pub(in crate::expect) fn contains(matching: &Matching, kind: &Kind, value: &Valu
     Check::from(holds, || Miss::new(matching.at, describe_matching(matching), value))
 }
 
-pub(in crate::expect) fn contains_all(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+pub(in crate::expect) fn contains_all(
+    matching: &Matching,
+    kind: &Kind,
+    value: &Value,
+    _: &Scene<'_>,
+) -> Check {
     let (Argument::Values(expected), Value::Array(actual)) = (&matching.argument, value) else {
         return nothing_to_compare(matching);
     };
@@ -85,8 +90,7 @@ pub(in crate::expect) fn none(matching: &Matching, kind: &Kind, value: &Value, s
     }
     Check::all(elements.into_iter().map(|element| {
         let miss = || Miss::new(matching.at, describe_matching(matching), element);
-        of_element(inner, kind, element, scene)
-            .negate(|| Miss { extra: vec![element.clone()], ..miss() })
+        of_element(inner, kind, element, scene).negate(|| Miss { extra: vec![element.clone()], ..miss() })
     }))
 }
 
@@ -98,7 +102,11 @@ pub(in crate::expect) fn has_key(matching: &Matching, _: &Kind, value: &Value, _
 
 /// Compares two lists, and names what is missing and what is there besides.
 pub(in crate::expect) fn same_elements(
-    matching: &Matching, kind: &Kind, expected: &[Value], actual: &[Value], ordered: bool,
+    matching: &Matching,
+    kind: &Kind,
+    expected: &[Value],
+    actual: &[Value],
+    ordered: bool,
 ) -> Check {
     let Some((missing, extra)) = difference(kind, expected, actual, ordered) else { return Check::Holds };
     let whole = Value::Array(actual.to_vec());
@@ -117,7 +125,10 @@ pub(in crate::expect) fn same_elements(
 
 /// What is missing from the second list and what is in it besides; `None` where they are the same.
 pub(in crate::expect) fn difference(
-    kind: &Kind, expected: &[Value], actual: &[Value], ordered: bool,
+    kind: &Kind,
+    expected: &[Value],
+    actual: &[Value],
+    ordered: bool,
 ) -> Option<(Vec<Value>, Vec<Value>)> {
     let inner = kind.of_elements().unwrap_or(Kind::Any);
     let pairs = || expected.iter().zip(actual).all(|(left, right)| equal(&inner, left, right));

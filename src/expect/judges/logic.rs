@@ -17,7 +17,9 @@ pub(in crate::expect) fn is(matching: &Matching, kind: &Kind, value: &Value, _: 
             let ordered = !matches!(kind, Kind::Set(_));
             lists::same_elements(matching, kind, expected, actual, ordered)
         }
-        (_, Value::String(expected), Value::String(actual)) if expected.contains('\n') || actual.contains('\n') => {
+        (_, Value::String(expected), Value::String(actual))
+            if expected.contains('\n') || actual.contains('\n') =>
+        {
             texts::same_lines(matching.at, expected, actual)
         }
         _ => Check::from(equal(kind, expected, value), || Miss::new(matching.at, show(expected), value)),

@@ -47,9 +47,7 @@ fn compared(matching: &Matching, value: &Value, holds: fn(Ordering) -> bool) -> 
 fn number(value: &Value) -> Option<i128> {
     match value {
         Value::String(word) if word == "unlimited" => Some(i128::MAX),
-        Value::Number(number) => {
-            number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
-        }
+        Value::Number(number) => number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)),
         _ => None,
     }
 }

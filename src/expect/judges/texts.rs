@@ -44,14 +44,18 @@ pub(in crate::expect) fn json(matching: &Matching, _: &Kind, value: &Value, scen
 }
 
 pub(in crate::expect) fn version(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
-    let Argument::Version(comparison, wanted) = &matching.argument else { return nothing_to_compare(matching) };
+    let Argument::Version(comparison, wanted) = &matching.argument else {
+        return nothing_to_compare(matching);
+    };
     let Some(found) = value.as_str().and_then(leading_version) else {
         let label = format!("{} does not start with a version", crate::expect::describe::show(value));
         let expected = describe_matching(matching);
         return Check::Fails(vec![Miss::labelled(matching.at, label, expected, Some(value))]);
     };
     let length = found.len().max(wanted.len());
-    let padded = |numbers: &[u64]| numbers.iter().copied().chain(std::iter::repeat(0)).take(length).collect::<Vec<_>>();
+    let padded = |numbers: &[u64]| {
+        numbers.iter().copied().chain(std::iter::repeat(0)).take(length).collect::<Vec<_>>()
+    };
     let order = padded(&found).cmp(&padded(wanted));
     let holds = match comparison {
         Comparison::Equal => order.is_eq(),
@@ -83,7 +87,9 @@ pub(in crate::expect) fn same_lines(at: Span, expected: &str, actual: &str) -> C
 }
 
 fn part(matching: &Matching, value: &Value, holds: fn(&str, &str) -> bool) -> Check {
-    let Argument::Value(Value::String(part)) = &matching.argument else { return nothing_to_compare(matching) };
+    let Argument::Value(Value::String(part)) = &matching.argument else {
+        return nothing_to_compare(matching);
+    };
     let holds = value.as_str().is_some_and(|text| holds(text, part));
     Check::from(holds, || Miss::new(matching.at, describe_matching(matching), value))
 }
