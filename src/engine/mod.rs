@@ -1,1 +1,15 @@
-//! engine
+//! The run: sharing, parallelism, time limits, and what became of each claim, told as events.
+
+mod action;
+mod claim;
+mod event;
+mod images;
+mod keep;
+mod outcome;
+mod run;
+mod stage;
+
+pub use event::{Event, Listener};
+pub use keep::Keep;
+pub use outcome::{Ended, Outcome, Summary, Trouble};
+pub use run::{Engine, Options};

@@ -4,6 +4,7 @@
 //! and a door through which further processes enter. All processes are made by the [`Nursery`].
 
 mod command;
+mod host;
 mod launcher;
 pub mod native;
 pub mod nursery;
@@ -13,6 +14,7 @@ mod running;
 mod runtime;
 mod streams;
 
+pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
 pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names};

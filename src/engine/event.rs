@@ -1,0 +1,43 @@
+//! What a run tells while it goes on.
+
+use std::time::Duration;
+
+use super::outcome::{Outcome, Summary};
+use crate::plan::Test;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run begins.
+    Started {
+        /// How many tests there are, with those that are skipped.
+        tests: usize,
+    },
+    /// An image is being built, which may take long.
+    Building {
+        /// The image.
+        image: &'a str,
+    },
+    /// A test has ended.
+    Ended {
+        /// The test.
+        test: &'a Test,
+        /// What became of it.
+        outcome: &'a Outcome,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The run is over.
+    Finished {
+        /// It in numbers.
+        summary: &'a Summary,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// Who is told. Events of one run come one at a time.
+pub trait Listener: Send {
+    /// Hears one event.
+    fn hear(&mut self, event: &Event<'_>);
+}

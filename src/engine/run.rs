@@ -1,0 +1,185 @@
+//! The engine: runs groups of tests on as many threads as there are jobs, and tells what became of each.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::claim;
+use super::event::{Event, Listener};
+use super::images::Images;
+use super::keep::Keep;
+use super::outcome::{Outcome, Summary, Trouble};
+use super::stage::Stage;
+use crate::image::ImageError;
+use crate::plan::{Group, Plan, Skip, Test};
+use crate::sandbox::Nursery;
+use crate::spec::KnownIssue;
+
+/// What a run can be told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many groups are run side by side; at least 1.
+    pub jobs: usize,
+    /// Needs that must be met.
+    pub required: Vec<String>,
+    /// Where the evidence of failures is kept.
+    pub keep: Keep,
+}
+
+/// What a run works with.
+#[derive(Debug)]
+pub struct Engine {
+    nursery: Nursery,
+    images: Images,
+    options: Options,
+}
+
+impl Engine {
+    /// With a nursery that was started before any thread.
+    pub fn new(nursery: Nursery, options: Options) -> Result<Self, ImageError> {
+        Ok(Self { nursery, images: Images::open()?, options })
+    }
+
+    /// Runs the plan's tests that `chosen` says, and tells the listener.
+    pub fn run(&self, plan: &Plan, listener: &mut dyn Listener) -> Summary {
+        let began = Instant::now();
+        let telling = Mutex::new(Telling { listener, summary: Summary::default(), required: &self.options.required });
+        tell(&telling, |telling| telling.listener.hear(&Event::Started { tests: plan.tests.len() }));
+        for test in &plan.tests {
+            if let Some(skip) = &test.skip {
+                tell(&telling, |telling| telling.ended(test, &Outcome::Skipped(skip.clone()), Instant::now()));
+            }
+        }
+        self.run_groups(plan, &telling);
+        let Telling { listener, summary, .. } = telling.into_inner().unwrap_or_else(PoisonError::into_inner);
+        listener.hear(&Event::Finished { summary: &summary, took: began.elapsed() });
+        summary
+    }
+
+    fn run_groups(&self, plan: &Plan, telling: &Mutex<Telling<'_>>) {
+        let groups = plan.groups();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.run_group(plan, group, |test, outcome, began| {
+                    tell(telling, |telling| telling.ended(test, outcome, began));
+                });
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.options.jobs.min(groups.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+    }
+
+    /// Runs the tests of a group one after another, on the sandboxes that they share.
+    pub fn run_group<'a>(&'a self, plan: &'a Plan, group: &Group, mut ended: impl FnMut(&Test, &Outcome, Instant)) {
+        let mut stage: Option<Stage<'a>> = None;
+        for test in group.tests.iter().map(|place| &plan.tests[*place]) {
+            let began = Instant::now();
+            let on = stage.get_or_insert_with(|| Stage::new(self, test));
+            on.turn_to(test);
+            let outcome = self.run_test(on, test);
+            // What went wrong may have left the sandbox in any state.
+            if outcome.trouble().is_some() {
+                stage = None;
+            }
+            ended(test, &outcome, began);
+        }
+    }
+
+    fn run_test(&self, stage: &mut Stage<'_>, test: &Test) -> Outcome {
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            let (mut outcome, observations) = claim::run(stage, test);
+            if let Outcome::Failed(trouble) | Outcome::Broken(trouble) = &mut outcome {
+                trouble.kept = self.options.keep.evidence(stage, test, trouble, &observations);
+            }
+            outcome
+        }));
+        let outcome = told.unwrap_or_else(|_| Outcome::Broken(Trouble::saying("airtight itself panicked; please report it")));
+        with_known_issues(outcome, test)
+    }
+
+    /// What makes processes.
+    pub(super) const fn nursery(&self) -> &Nursery {
+        &self.nursery
+    }
+
+    /// The root of an image, or why there is none.
+    pub(super) fn image(&self, reference: &str, relative_to: &Path) -> Result<PathBuf, String> {
+        self.images.root(reference, relative_to)
+    }
+
+    /// Needs that must be met.
+    pub fn required(&self) -> &[String] {
+        &self.options.required
+    }
+}
+
+/// Who is told, one at a time.
+struct Telling<'a> {
+    listener: &'a mut dyn Listener,
+    summary: Summary,
+    required: &'a [String],
+}
+
+impl Telling<'_> {
+    fn ended(&mut self, test: &Test, outcome: &Outcome, began: Instant) {
+        self.summary.count(outcome, self.required);
+        self.listener.hear(&Event::Ended { test, outcome, took: began.elapsed() });
+    }
+}
+
+fn tell<'a>(telling: &Mutex<Telling<'a>>, what: impl FnOnce(&mut Telling<'a>)) {
+    what(&mut telling.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+/// A known defect must keep failing: its claim is skipped while it does, and red once it holds or the day is past.
+fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
+    let Some(issue) = test.claim().known_issues.iter().find(|issue| applies(issue, test)) else { return outcome };
+    let expired = issue.until.as_ref().is_some_and(|until| today().as_str() > until.as_str());
+    match outcome {
+        Outcome::Passed => Outcome::Failed(Trouble::saying(format!(
+            "the known issue no longer shows: the claim holds; remove `known_issue` ({})",
+            issue.link
+        ))),
+        Outcome::Failed(mut trouble) if expired => {
+            let until = issue.until.clone().unwrap_or_default();
+            trouble.message = Some(format!("the known issue was an excuse until {until} ({})", issue.link));
+            Outcome::Failed(trouble)
+        }
+        Outcome::Failed(_) => Outcome::Skipped(Skip {
+            need: "known issue".to_owned(),
+            reason: format!("{} ({})", issue.because, issue.link),
+        }),
+        other => other,
+    }
+}
+
+fn applies(issue: &KnownIssue, test: &Test) -> bool {
+    let runtime = issue.runtime.as_ref().is_none_or(|name| name == test.runtime.name());
+    let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+    let release = release.unwrap_or_default();
+    let fits = |glob: &String| glob::Pattern::new(glob).is_ok_and(|glob| glob.matches(&release));
+    runtime && issue.kernel.as_ref().is_none_or(fits)
+}
+
+/// Today in UTC, as `2027-01-31`.
+fn today() -> String {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut days = i64::try_from(seconds / 86_400).unwrap_or(0) + 719_468;
+    // Days to a civil date, by Howard Hinnant's algorithm (http://howardhinnant.github.io/date_algorithms.html).
+    let era = days.div_euclid(146_097);
+    days -= era * 146_097;
+    let year_of_era = (days - days / 1460 + days / 36_524 - days / 146_096) / 365;
+    let day_of_year = days - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}

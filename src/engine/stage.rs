@@ -1,0 +1,266 @@
+//! The sandboxes of a claim while it is judged, and asking them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::run::Engine;
+use crate::agent::ChannelError;
+use crate::agent::protocol::Ask;
+use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, View};
+use crate::judge::Observations;
+use crate::plan::Test;
+use crate::sandbox::{self, Commanded, First, Further, Order, Process, Sandbox, StartError, native};
+use crate::spec::Settings;
+use crate::sys::signal_name;
+
+/// The sandboxes of a scenario, started when they are first needed.
+pub(super) struct Stage<'a> {
+    engine: &'a Engine,
+    test: &'a Test,
+    directory: PathBuf,
+    pub(super) sandboxes: HashMap<String, Sandbox>,
+    controls: HashMap<String, Sandbox>,
+    pub(super) joined: HashMap<String, Further>,
+    pub(super) background: HashMap<String, Background>,
+}
+
+/// A command that was left running.
+pub(super) struct Background {
+    pub(super) process: Process,
+    pub(super) streams: Commanded,
+}
+
+/// Why a sandbox is not there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StageError {
+    /// Its image is not to be had.
+    #[error("{reason}")]
+    Image {
+        /// The image.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// It did not start.
+    #[error("the sandbox did not start: {0}")]
+    Start(#[from] StartError),
+    /// A name stands for nothing.
+    #[error("there is no process `{0}` (any more)")]
+    Nobody(String),
+    /// It could not be told something.
+    #[error("{0}")]
+    Agent(#[from] ChannelError),
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(engine: &'a Engine, test: &'a Test) -> Self {
+        let directory = test.spec.path.parent().unwrap_or(Path::new(".")).to_owned();
+        Self {
+            engine,
+            test,
+            directory,
+            sandboxes: HashMap::new(),
+            controls: HashMap::new(),
+            joined: HashMap::new(),
+            background: HashMap::new(),
+        }
+    }
+
+    /// Goes on with another claim of the same group.
+    pub(super) fn turn_to(&mut self, test: &'a Test) {
+        self.test = test;
+    }
+
+    /// What further processes are made by.
+    pub(super) const fn engine(&self) -> &'a Engine {
+        self.engine
+    }
+
+    /// The settings of a sandbox.
+    fn settings(&self, name: &str) -> Settings {
+        let found = self.test.settings().into_iter().find(|(known, _)| known == name);
+        found.map(|(_, settings)| settings).unwrap_or_default()
+    }
+
+    /// The running sandbox of this name, with the agent as its first process unless it was started otherwise.
+    pub(super) fn sandbox(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
+        if !self.sandboxes.contains_key(name) {
+            let settings = self.settings(name);
+            let first = settings.command.clone();
+            let first = first.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" });
+            let sandbox = self.start(&settings, self.test.runtime, first, deadline)?;
+            self.sandboxes.insert(name.to_owned(), sandbox);
+        }
+        self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
+    }
+
+    /// Starts the sandbox of this name with a command as its first process.
+    pub(super) fn start_command(
+        &mut self,
+        name: &str,
+        argv: &[String],
+        stdin: &str,
+        deadline: Instant,
+    ) -> Result<&mut Sandbox, StageError> {
+        let settings = self.settings(name);
+        let sandbox = self.start(&settings, self.test.runtime, First::Command { argv, stdin }, deadline)?;
+        self.sandboxes.insert(name.to_owned(), sandbox);
+        self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
+    }
+
+    fn control(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
+        if !self.controls.contains_key(name) {
+            let settings = native::without_restrictions(&self.settings(name));
+            let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
+            let sandbox = self.start(&settings, runtime, First::Agent, deadline)?;
+            self.controls.insert(name.to_owned(), sandbox);
+        }
+        self.controls.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
+    }
+
+    fn start(
+        &self,
+        settings: &Settings,
+        runtime: &dyn sandbox::Runtime,
+        first: First<'_>,
+        deadline: Instant,
+    ) -> Result<Sandbox, StageError> {
+        let name = settings.image.as_deref().unwrap_or(super::images::DEFAULT);
+        let image = self.engine.image(name, &self.directory);
+        let image = image.map_err(|reason| StageError::Image { name: name.to_owned(), reason })?;
+        let order = Order { settings, image: &image, directory: &self.directory, first, deadline };
+        Ok(runtime.start(self.engine.nursery(), &order)?)
+    }
+
+    /// Asks everything that is wanted; what cannot be asked is unobserved, and says why. Only a sandbox that does not come
+    /// up is an error. Facts of one view are asked in one request.
+    pub(super) fn observe(
+        &mut self,
+        wanted: &[(View, Query)],
+        deadline: Instant,
+    ) -> Result<Observations, StageError> {
+        let mut observations = Observations::default();
+        let mut rest = wanted;
+        while let Some((view, query)) = rest.first() {
+            let alike = |(other, next): &(View, Query)| other == view && is_attempt(next) == is_attempt(query);
+            let count = if is_attempt(query) { 1 } else { rest.iter().take_while(|pair| alike(pair)).count() };
+            let (now, later) = rest.split_at(count);
+            let queries: Vec<Query> = now.iter().map(|(_, query)| query.clone()).collect();
+            let answers = self.ask(view, &queries, deadline)?;
+            for (query, answer) in queries.into_iter().zip(answers) {
+                observations.insert(view.clone(), query, answer);
+            }
+            rest = later;
+        }
+        Ok(observations)
+    }
+
+    fn ask(&mut self, view: &View, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
+        match view {
+            View::Host => Ok(queries.iter().map(|query| read(&Subject::oneself(), query)).collect()),
+            View::Outside(name) => {
+                let subject = self.subject(name, deadline)?;
+                Ok(queries.iter().map(|query| read(&subject, query)).collect())
+            }
+            View::Inside(name) => self.ask_inside(name, queries, deadline),
+            View::Control(name) => {
+                let sandbox = self.control(name, deadline)?;
+                let (answers, dead) = ask_agent(sandbox, queries, deadline);
+                if dead {
+                    self.controls.remove(name);
+                }
+                Ok(answers)
+            }
+            // It was asked when the claim began, and is added by whoever keeps it.
+            View::Beginning(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn ask_inside(&mut self, name: &str, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
+        if let Some(further) = self.joined.get_mut(name) {
+            let asked = further.agent().ask(&request(queries), deadline);
+            return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
+        }
+        let sandbox = self.sandbox(name, deadline)?;
+        let (answers, dead) = ask_agent(sandbox, queries, deadline);
+        // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
+        if dead && queries.iter().any(is_attempt) {
+            self.sandboxes.remove(name);
+        }
+        Ok(answers)
+    }
+
+    /// The process that a name stands for, as the host sees it.
+    pub(super) fn subject(&mut self, name: &str, deadline: Instant) -> Result<Subject, StageError> {
+        if let Some(background) = self.background.get(name) {
+            return Ok(Subject::other(background.process.pid(), background.process.ended()));
+        }
+        if let Some(further) = self.joined.get(name) {
+            return Ok(further.subject());
+        }
+        Ok(self.sandbox(name, deadline)?.subject())
+    }
+}
+
+fn is_attempt(query: &Query) -> bool {
+    query.fact.starts_with("attempts.")
+}
+
+fn request(queries: &[Query]) -> Ask {
+    match queries {
+        [attempt] if is_attempt(attempt) => Ask::Attempt(attempt.clone()),
+        facts => Ask::Observe(facts.to_vec()),
+    }
+}
+
+/// The answers, and whether the agent is dead.
+fn ask_agent(sandbox: &mut Sandbox, queries: &[Query], deadline: Instant) -> (Vec<Answer>, bool) {
+    let Some(agent) = sandbox.agent() else {
+        let reason = "the sandbox's first process is a command: nothing inside can be asked";
+        return (queries.iter().map(|_| Err(Unobserved::because(reason))).collect(), false);
+    };
+    match agent.ask(&request(queries), deadline) {
+        Ok(answers) => (answers, false),
+        Err(error) => (after_failure(sandbox, queries, &error, deadline), true),
+    }
+}
+
+/// Death by a signal is what an attempt can end in; to any other question it is no answer.
+fn after_failure(sandbox: &Sandbox, queries: &[Query], error: &ChannelError, deadline: Instant) -> Vec<Answer> {
+    let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
+    match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
+        ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
+            let outcome = Outcome::Killed(signal_name(number));
+            let raw = format!("the process that tried was ended by {}", signal_name(number));
+            vec![Ok(Reading { value: serde_json::to_value(outcome).unwrap_or(Value::Null), raw })]
+        }
+        (_, Some(ended)) => unobserved(queries, &format!("the sandbox's first process {}", in_words(ended))),
+        _ => unobserved(queries, error),
+    }
+}
+
+fn unobserved(queries: &[Query], reason: &impl std::fmt::Display) -> Vec<Answer> {
+    queries.iter().map(|_| Err(Unobserved::because(reason))).collect()
+}
+
+/// How a process ended, for a sentence.
+pub(super) fn in_words(ended: Ended) -> String {
+    match ended {
+        Ended::Exited(status) => format!("exited with {status}"),
+        Ended::Signaled(number) => format!("was ended by {}", signal_name(number)),
+    }
+}
+
+fn read(subject: &Subject, query: &Query) -> Answer {
+    let fact = fact::find(&query.fact).ok_or_else(|| Unobserved::because(format!("no fact `{}`", query.fact)))?;
+    (fact.observe)(subject, &query.argument)
+}
+
+/// A signal by its number.
+pub(super) fn signal(number: i32) -> Result<Signal, StageError> {
+    Signal::try_from(number).map_err(|_| StageError::Nobody(format!("signal {number}")))
+}
