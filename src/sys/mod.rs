@@ -1,6 +1,7 @@
 //! The only `unsafe`, the only raw system calls. Everything here says in one sentence why it is done.
 
 mod failure;
+pub mod keyring;
 pub mod pipe;
 pub mod signals;
 
