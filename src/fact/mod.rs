@@ -93,3 +93,6 @@ pub enum Outcome {
     /// This signal ended the process that tried: `SIGSYS`. Only the other side can say so.
     Killed(String),
 }
+
+#[cfg(test)]
+mod tests;

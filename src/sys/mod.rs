@@ -3,6 +3,8 @@
 mod failure;
 pub mod keyring;
 pub mod pipe;
+pub mod probes;
+pub mod raw;
 pub mod signals;
 
 pub use failure::{Failure, Result, errno_name, errno_named};
