@@ -62,8 +62,11 @@ pub(super) const CGROUP: Fact = Fact {
 /// How the text of a file becomes a value.
 type Parse = fn(&[u8]) -> Option<Value>;
 
+/// A file's name, and how to read it.
+type Source = (&'static str, Parse);
+
 /// A field, its controller, its file on v2 and on v1.
-const FILES: [(&str, &str, (&str, Parse), (&str, Parse)); 6] = [
+const FILES: [(&str, &str, Source, Source); 6] = [
     ("memory.max", "memory", ("memory.max", limit_value), ("memory.limit_in_bytes", limit_value)),
     ("memory.current", "memory", ("memory.current", plain), ("memory.usage_in_bytes", plain)),
     (
@@ -178,8 +181,8 @@ fn value(
     hierarchies: &[Hierarchy],
     mounts: &[Mount],
     controller: &str,
-    v2: (&str, Parse),
-    v1: (&str, Parse),
+    v2: Source,
+    v1: Source,
 ) -> Result<Option<Value>, Unobserved> {
     let Some(hierarchy) = hierarchy(hierarchies, controller) else { return Ok(None) };
     let Some(directory) = directory(hierarchy, mounts, controller) else { return Ok(None) };
@@ -204,13 +207,13 @@ fn cpu_max(hierarchies: &[Hierarchy], mounts: &[Mount]) -> Result<Option<String>
     Ok(period.as_ref().and_then(Value::as_str).map(|period| format!("{quota} {period}")))
 }
 
-/// `max`, and what v1 writes for no limit: the largest multiple of a page in 63 bits (PAGE_COUNTER_MAX), and -1.
+/// `max`, and what v1 writes for no limit: the largest multiple of a page in 63 bits (`PAGE_COUNTER_MAX`), and -1.
 fn limit_value(bytes: &[u8]) -> Option<Value> {
     if trim(bytes) == b"max" {
         return Some(json!("unlimited"));
     }
     let number = number(bytes)?;
-    let none = number < 0 || number >= i64::MAX - 0xffff;
+    let none = !(0..i64::MAX - 0xffff).contains(&number);
     Some(if none { json!("unlimited") } else { json!(number) })
 }
 
@@ -219,7 +222,7 @@ fn plain(bytes: &[u8]) -> Option<Value> {
 }
 
 fn text(bytes: &[u8]) -> Option<Value> {
-    Some(show(trim(bytes)).into())
+    (!trim(bytes).is_empty()).then(|| show(trim(bytes)).into())
 }
 
 fn oom_kill(bytes: &[u8]) -> Option<Value> {

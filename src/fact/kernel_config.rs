@@ -28,12 +28,19 @@ pub(super) const KERNEL_CONFIG: Fact = Fact {
 };
 
 fn observe(name: &str) -> Result<Reading, Unobserved> {
-    if !name.starts_with("CONFIG_") {
-        return Err(Unobserved::because(format!("`{name}` is no option's name: write `CONFIG_{name}`")));
-    }
+    check(name).map_err(Unobserved::because)?;
     let text = configuration()?;
     let (value, line) = find(&text, name);
     Ok(reading(value, line))
+}
+
+/// The name must be an option's.
+pub(super) fn check(name: &str) -> Result<(), String> {
+    if name.starts_with("CONFIG_") {
+        Ok(())
+    } else {
+        Err(format!("`{name}` is no option's name: write `CONFIG_{name}`"))
+    }
 }
 
 /// The first of the files that is there.

@@ -36,7 +36,7 @@ pub use attempt::{ATTEMPTS, find_attempt};
 pub use kind::{Field, Kind};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use subject::{Ended, Subject};
-pub use table::{TABLE, find};
+pub use table::{TABLE, check_argument, find};
 pub use vantage::Vantage;
 pub use view::View;
 

@@ -1,6 +1,6 @@
 //! What the network namespace of a process holds: interfaces, addresses, routes, sockets.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
@@ -140,6 +140,6 @@ fn with_prefix(address: &SockaddrStorage, mask: Option<&SockaddrStorage>) -> Opt
 }
 
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|address| IpAddr::from(Ipv4Addr::from(address.ip())));
-    v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::from(Ipv6Addr::from(address.ip()))))
+    let v4 = address.as_sockaddr_in().map(|address| IpAddr::from(address.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::from(address.ip())))
 }

@@ -14,7 +14,7 @@ use super::evidence::{io_name, reading, show};
 use super::vantage::EVERYWHERE;
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
 
-/// TMPFS_MAGIC of include/uapi/linux/magic.h.
+/// `TMPFS_MAGIC` of include/uapi/linux/magic.h.
 const TMPFS: i64 = 0x0102_1994;
 
 const TYPES: &[&str] = &[
@@ -81,7 +81,7 @@ pub(super) fn absolute(path: &str) -> Result<(), Unobserved> {
     }
 }
 
-/// Opens a path in the root of the process. Another process's root is entered with RESOLVE_IN_ROOT, because an absolute
+/// Opens a path in the root of the process. Another process's root is entered with `RESOLVE_IN_ROOT`, because an absolute
 /// symbolic link below /proc/PID/root would lead to the reader's own files.
 pub(super) fn open_in_root(subject: &Subject, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::CLOEXEC;

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use super::evidence::{lines, malformed, read, reading, show, words};
 use super::{Reading, Subject, Unobserved};
 
-/// TCP_LISTEN of include/net/tcp_states.h.
+/// `TCP_LISTEN` of `include/net/tcp_states.h`.
 const LISTEN: &str = "0A";
 
 /// The sockets of a process's network namespace.
@@ -35,7 +35,7 @@ fn unix_name(line: &[u8]) -> Option<&[u8]> {
     rest.get(1..).filter(|name| !name.is_empty())
 }
 
-/// The kernel shows the NUL before an abstract name, and each in it, as `@` (net/unix/af_unix.c).
+/// The kernel shows the NUL before an abstract name, and each in it, as `@` (`net/unix/af_unix.c`).
 fn split(names: &[&[u8]]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (hidden, paths): (Vec<&[u8]>, Vec<&[u8]>) = names.iter().partition(|name| name.starts_with(b"@"));
     (hidden.iter().map(|name| show(&name[1..])).collect(), paths.iter().map(|name| show(name)).collect())

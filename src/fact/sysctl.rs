@@ -20,13 +20,18 @@ pub(super) const SYSCTLS: Fact = Fact {
 };
 
 fn sysctl(name: &str) -> Result<Reading, Unobserved> {
-    let path = if name.contains('/') { name.to_owned() } else { name.replace('.', "/") };
-    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(Unobserved::because(format!("`{name}` is not the name of a kernel parameter")));
-    }
-    let bytes = read(format!("/proc/sys/{path}"))?;
+    let bytes = read(file(name).map_err(Unobserved::because)?)?;
     let value = words(&bytes).map(show).collect::<Vec<_>>().join(" ");
     Ok(reading(value, &bytes))
+}
+
+/// The parameter's file; nothing outside of /proc/sys is one.
+pub(super) fn file(name: &str) -> Result<String, String> {
+    let path = if name.contains('/') { name.to_owned() } else { name.replace('.', "/") };
+    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(format!("`{name}` is not the name of a kernel parameter"));
+    }
+    Ok(format!("/proc/sys/{path}"))
 }
 
 #[cfg(test)]

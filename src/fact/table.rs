@@ -59,6 +59,20 @@ pub static TABLE: &[Fact] = &[
     net::SOCKETS,
 ];
 
+/// Says what is wrong with the argument that a spec gives to a fact; the empty text stands for none.
+pub fn check_argument(fact: &Fact, argument: &str) -> Result<(), String> {
+    match fact.argument {
+        None if argument.is_empty() => Ok(()),
+        None => Err(format!("`{}` takes no argument", fact.name)),
+        Some(what) if argument.is_empty() => Err(format!("`{}` needs a {what}", fact.name)),
+        Some("PATH") => super::paths::absolute(argument).map_err(|wrong| wrong.reason),
+        Some(_) if argument.contains('\0') => Err("a name cannot hold a NUL byte".to_owned()),
+        Some(_) if fact.name == "kernel_config" => super::kernel_config::check(argument),
+        Some(_) if fact.name == "sysctls" => super::sysctl::file(argument).map(drop),
+        Some(_) => Ok(()),
+    }
+}
+
 /// The fact of this name.
 pub fn find(name: &str) -> Option<&'static Fact> {
     TABLE.iter().find(|fact| fact.name == name)

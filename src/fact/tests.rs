@@ -140,6 +140,25 @@ fn fits(value: &Value, kind: &Kind) -> bool {
     }
 }
 
+#[test]
+fn arguments_are_checked_before_anything_runs() {
+    let check = |fact: &str, argument: &str, expected: Result<(), &str>| {
+        let result = check_argument(find(fact).unwrap(), argument);
+        assert_eq!(result.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text));
+    };
+    check("pid", "", Ok(()));
+    check("pid", "1", Err("`pid` takes no argument"));
+    check("files", "", Err("`files` needs a PATH"));
+    check("files", "etc/passwd", Err("`etc/passwd` is not an absolute path"));
+    check("mounts", "/proc", Ok(()));
+    check("sysctls", "net.ipv4.ip_forward", Ok(()));
+    check("sysctls", "net..x", Err("`net..x` is not the name of a kernel parameter"));
+    check("kernel_config", "SECCOMP", Err("`SECCOMP` is no option's name: write `CONFIG_SECCOMP`"));
+    for fact in TABLE {
+        assert_eq!(check_argument(fact, argument(fact)), Ok(()), "{}", fact.name);
+    }
+}
+
 /// An argument for each fact that takes one.
 fn argument(fact: &Fact) -> &'static str {
     match fact.name {

@@ -3,9 +3,9 @@
 
 use nix::errno::Errno;
 
-/// KEY_SPEC_SESSION_KEYRING of include/uapi/linux/keyctl.h.
+/// `KEY_SPEC_SESSION_KEYRING` of include/uapi/linux/keyctl.h.
 pub const SESSION: i32 = -3;
-/// KEY_SPEC_USER_KEYRING.
+/// `KEY_SPEC_USER_KEYRING`.
 pub const USER: i32 = -4;
 
 /// The id of one of the calling thread's special keyrings, which is not created for the purpose.

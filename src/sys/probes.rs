@@ -5,21 +5,21 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
-/// settimeofday(NULL, NULL): security_settime64() is asked, and then there is nothing to set (kernel/time/time.c).
+/// settimeofday(NULL, NULL): `security_settime64()` is asked, and then there is nothing to set (kernel/time/time.c).
 pub fn settimeofday() -> nix::Result<()> {
     // SAFETY: null pointers are what the call takes for `not given`.
     let result = unsafe { libc::syscall(libc::SYS_settimeofday, 0_usize, 0_usize) };
     Errno::result(result).map(drop)
 }
 
-/// reboot with wrong magic numbers: CAP_SYS_BOOT is looked for before them (kernel/reboot.c).
+/// reboot with wrong magic numbers: `CAP_SYS_BOOT` is looked for before them (kernel/reboot.c).
 pub fn reboot() -> nix::Result<()> {
     // SAFETY: 0 is none of the magic numbers without which the call does nothing but return EINVAL, reboot(2).
     let result = unsafe { libc::syscall(libc::SYS_reboot, 0_usize, 0_usize, 0_usize, 0_usize) };
     Errno::result(result).map(drop)
 }
 
-/// finit_module of no file: may_init_module() is asked before the descriptor is looked at (kernel/module/main.c).
+/// `finit_module` of no file: `may_init_module()` is asked before the descriptor is looked at (kernel/module/main.c).
 pub fn finit_module() -> nix::Result<()> {
     // SAFETY: the parameters are an empty string that lives for the whole program; there is no descriptor -1.
     let result = unsafe { libc::syscall(libc::SYS_finit_module, -1_isize, c"".as_ptr(), 0_usize) };
@@ -69,7 +69,7 @@ pub fn userfaultfd() -> nix::Result<()> {
     close(result)
 }
 
-/// An io_uring with one entry, which is never mapped or used.
+/// An `io_uring` with one entry, which is never mapped or used.
 pub fn io_uring_setup() -> nix::Result<()> {
     // struct io_uring_params has 120 bytes, which the kernel reads and writes.
     let mut parameters = [0_u64; 15];

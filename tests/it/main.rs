@@ -1,3 +1,6 @@
 //! The integration tests: one binary, a file per topic.
+#![expect(clippy::unwrap_used, reason = "a test ends with the first thing that is not as it should be")]
 
 mod agent;
+mod attempts;
+mod facts;

@@ -1,6 +1,6 @@
 //! Making directories and device nodes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -95,38 +95,40 @@ fn make(node: &Node, path: &Path) -> nix::Result<()> {
     mknod(path, node.kind, Mode::S_IRUSR | Mode::S_IWUSR, node.device)
 }
 
-/// The errno of making comes before the errno of opening: the last of those counts that came furthest.
-fn device(object: &str) -> Result<Reading, Unobserved> {
-    let node = parse(object).map_err(Unobserved::because)?;
-    let mut best: Option<(bool, PathBuf, Errno)> = None;
-    for path in WRITABLE.iter().map(|directory| scratch_name(directory)) {
-        let (made, errno) = match reach(&node, &path) {
-            (_, Ok(())) => {
-                return outcome(&format!("mknod and open({}, {object:?})", path.display()), Ok(()));
-            }
-            (made, Err(errno)) => (made, errno),
-        };
-        // A refusal to make the node at all says more than a directory that is not there.
-        let better = best
-            .as_ref()
-            .is_none_or(|(before, _, known)| made > *before || (made == *before && *known == Errno::ENOENT));
-        if better {
-            best = Some((made, path, errno));
-        }
-    }
-    let (made, path, errno) = best.ok_or_else(|| Unobserved::because("no directory to make the node in"))?;
-    let call = if made { "open" } else { "mknod" };
-    outcome(&format!("{call}({}, {object:?})", path.display()), Err(errno))
+/// How far an attempt in one directory came: the directory was missing, the node was not made, it was not opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Missing,
+    Make,
+    Open,
 }
 
-fn reach(node: &Node, path: &Path) -> (bool, nix::Result<()>) {
-    if let Err(errno) = make(node, path) {
-        return (false, Err(errno));
+fn device(object: &str) -> Result<Reading, Unobserved> {
+    let node = parse(object).map_err(Unobserved::because)?;
+    let mut furthest: Option<(Step, String, Errno)> = None;
+    for path in WRITABLE.iter().map(|directory| scratch_name(directory)) {
+        let call = |name: &str| format!("{name}({}, {object:?})", path.display());
+        let (step, name, errno) = match reach(&node, &path) {
+            Ok(()) => return outcome(&call("mknod and open"), Ok(())),
+            Err((Step::Open, errno)) => (Step::Open, "open", errno),
+            Err((step, errno)) => (step, "mknod", errno),
+        };
+        if furthest.as_ref().is_none_or(|(before, ..)| step > *before) {
+            furthest = Some((step, call(name), errno));
+        }
     }
+    let (_, call, errno) = furthest.ok_or_else(|| Unobserved::because("no directory to make the node in"))?;
+    outcome(&call, Err(errno))
+}
+
+/// Makes the node, opens it and removes it.
+fn reach(node: &Node, path: &Path) -> Result<(), (Step, Errno)> {
+    make(node, path)
+        .map_err(|errno| (if errno == Errno::ENOENT { Step::Missing } else { Step::Make }, errno))?;
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let opened = open(path, flags, Mode::empty()).map(drop);
     drop(std::fs::remove_file(path));
-    (true, opened)
+    opened.map_err(|errno| (Step::Open, errno))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::outcome::{check_path, errno, outcome, parse_pid, unprepared, with_und
 use super::place::Place;
 use crate::fact::{Attempt, Reading, Unobserved};
 
-/// CLONE_NEWTIME of include/uapi/linux/sched.h, Linux 5.6, which nix does not have.
+/// `CLONE_NEWTIME` of include/uapi/linux/sched.h, Linux 5.6, which nix does not have.
 const NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
 
 /// The kinds, as unshare(1) spells them, with their flags and links.
@@ -45,7 +45,8 @@ pub(super) const UNSHARE: Attempt = Attempt {
     object: "NAMESPACE",
     brief: "Makes a namespace: `user`, `mount`, `pid`, `net`, `uts`, `ipc`, `cgroup` or `time`.",
     long: "unshare(2) with that one flag, then setns(2) into the former namespace, and back to the former root and working \
-           directory. A user namespace cannot be left again: what the process tries after is tried in there.",
+           directory. There is no way back from a user namespace, nor into a namespace whose owner is a user \
+           namespace in which the process has no CAP_SYS_ADMIN: what is tried after is then tried in the new one.",
     example: "attempts: { unshare: { user: denied } }",
     check: |object| kind(object).map(drop),
     attempt: |object| {
@@ -107,7 +108,7 @@ impl Kept {
         let kept = self.namespaces.iter().find(|(known, ..)| *known == name);
         let (_, flag, file) = kept.ok_or(Errno::ENOENT)?;
         setns(file, *flag)?;
-        if *flag == CloneFlags::CLONE_NEWNS { self.place.restore() } else { Ok(()) }
+        self.place.restore()
     }
 
     /// Goes back to each namespace that is no longer what it was.
@@ -116,7 +117,8 @@ impl Kept {
         for ((name, ..), _) in KINDS.iter().zip(before.iter().zip(now)).filter(|(_, (was, is))| *was != is) {
             self.go_back(name)?;
         }
-        Ok(())
+        // Entering the mount namespace that one is in already moves to its root too.
+        self.place.restore()
     }
 
     fn links() -> Vec<Option<PathBuf>> {

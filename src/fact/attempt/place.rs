@@ -1,12 +1,13 @@
 //! Where attempts make what they need: scratch names, and the way back to the process's own root.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{chroot, fchdir};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
 use super::outcome::errno;
 
@@ -64,12 +65,23 @@ impl Place {
         Ok(Self { root: directory("/")?, cwd: directory(".")? })
     }
 
-    /// Goes back to both.
+    /// Goes back to both, if the process is no longer there: an ordinary process may not chroot(2).
     pub(super) fn restore(&self) -> nix::Result<()> {
+        if identity(&self.root, "")? == identity(CWD, "/")? && identity(&self.cwd, "")? == identity(CWD, ".")?
+        {
+            return Ok(());
+        }
         fchdir(&self.root)?;
         chroot(".")?;
         fchdir(&self.cwd)
     }
+}
+
+/// What tells a directory from every other, on whichever mount it is seen.
+fn identity(directory: impl AsFd, path: &str) -> nix::Result<(u32, u32, u64, u64)> {
+    let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    let stat = statx(directory, path, AtFlags::EMPTY_PATH, mask).map_err(|error| errno(&error.into()))?;
+    Ok((stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino, stat.stx_mnt_id))
 }
 
 /// A name in the first directory in which a file can be made; below `/` where there is none, so that the attempt itself

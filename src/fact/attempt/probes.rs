@@ -16,7 +16,7 @@ pub(super) const SETHOSTNAME: Attempt = Attempt {
     check: check_probe,
     attempt: |_| {
         let name = gethostname().map_err(|errno| unprepared("gethostname()", errno))?;
-        outcome(&format!("sethostname({name:?})"), sethostname(&name))
+        outcome(&format!("sethostname({})", name.display()), sethostname(&name))
     },
 };
 

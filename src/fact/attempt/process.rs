@@ -62,7 +62,7 @@ fn parse(object: &str) -> Result<(i32, i32), String> {
     Ok((number, parse_pid(pid)?))
 }
 
-/// PTRACE_DETACH needs a tracee that has stopped. Whoever reaps children may have taken the word of it: so it is tried.
+/// `PTRACE_DETACH` needs a tracee that has stopped. Whoever reaps children may have taken the word of it: so it is tried.
 fn let_go(pid: Pid) -> nix::Result<()> {
     ptrace::interrupt(pid)?;
     let deadline = Instant::now() + PATIENCE;

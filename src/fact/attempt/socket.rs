@@ -111,12 +111,12 @@ fn connect_once(socket: &OwnedFd, target: &Target) -> nix::Result<()> {
         result => return result,
     }
     let ready = wait(socket.as_fd(), PollFlags::POLLOUT, Instant::now() + PATIENCE);
-    match ready.map_err(|failure| Errno::from_raw(failure.errno))? {
-        false => Err(Errno::ETIMEDOUT),
-        true => match getsockopt(socket, SocketError)? {
-            0 => Ok(()),
-            error => Err(Errno::from_raw(error)),
-        },
+    if !ready.map_err(|failure| Errno::from_raw(failure.errno))? {
+        return Err(Errno::ETIMEDOUT);
+    }
+    match getsockopt(socket, SocketError)? {
+        0 => Ok(()),
+        error => Err(Errno::from_raw(error)),
     }
 }
 

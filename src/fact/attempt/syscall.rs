@@ -60,10 +60,11 @@ pub(super) const SYSCALL: Attempt = Attempt {
     name: "syscall",
     object: "NAME | \"NAME(NUMBER, …)\"",
     brief: "Makes any system call by its name: whether a filter lets it through.",
-    long: "syscall(2) with six operands -1, which nearly every call refuses after its permission check; or with the numbers \
+    long: "syscall(2) with six operands -1, which nearly every call refuses; or with the numbers \
            given and 0 for the rest. The call counts as refused where the errno is EPERM, EACCES, EROFS or ENOSYS, and as \
            allowed with any other result. Numbers have 32 bits at most, so that none is an address of the agent's memory. \
-           What could give no answer (exit, fork, pause, …) is an error, and what could do harm takes no numbers.",
+           Some calls look at their operands before they look at the caller's capabilities (swapon): \
+           it is the filter that this verb tells of. What could give no answer (exit, fork, pause, …) is an error, and what could do harm takes no numbers.",
     example: "attempts: { syscall: { add_key: denied, \"socket(40, 1, 0)\": denied } }",
     check: |object| parse(object).map(drop),
     attempt: |object| {
