@@ -1,6 +1,6 @@
 //! The namespaces of a process.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -70,7 +70,7 @@ pub(super) const NAMESPACES: Fact = Fact {
 fn observe(subject: &Subject) -> Result<Reading, Unobserved> {
     let mut map = Map::new();
     for (name, link) in LINKS {
-        if let Some(text) = read_link(subject.proc_file(PathBuf::from("ns").join(link)), name)? {
+        if let Some(text) = read_link(&subject.proc_file(Path::new("ns").join(link)), name)? {
             map.insert(name.to_owned(), text.into());
         }
     }
@@ -79,15 +79,15 @@ fn observe(subject: &Subject) -> Result<Reading, Unobserved> {
 }
 
 /// A kind that this kernel does not have is left out; but the user namespace's link tells that the directory is there at all.
-fn read_link(path: PathBuf, name: &str) -> Result<Option<String>, Unobserved> {
-    match std::fs::read_link(&path) {
+fn read_link(path: &Path, name: &str) -> Result<Option<String>, Unobserved> {
+    match std::fs::read_link(path) {
         Ok(target) => Ok(Some(show(target.as_os_str().as_encoded_bytes()))),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) && is_newer(name) => Ok(None),
-        Err(error) => Err(unreadable(&path, &error)),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 
-/// Kinds that came after Linux 3.8: a kernel may lack them. pid_for_children is empty (ENOENT) until the first child was made.
+/// Kinds that came after Linux 3.8: a kernel may lack them. `pid_for_children` is empty (ENOENT) until the first child was made.
 fn is_newer(name: &str) -> bool {
     name.starts_with("time") || matches!(name, "cgroup" | "pid_for_children")
 }

@@ -10,6 +10,10 @@ pub mod pipe;
 mod process;
 mod random;
 mod signal_names;
+pub mod keyring;
+pub mod pipe;
+pub mod probes;
+pub mod raw;
 pub mod signals;
 mod socket;
 

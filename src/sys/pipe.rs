@@ -24,16 +24,16 @@ pub fn set_nonblocking(fd: &OwnedFd) -> Result<()> {
 
 /// Appends what there is to `buffer` and returns how much; 0 at the stream's end, `None` when the deadline has passed.
 pub fn read_before(fd: &OwnedFd, buffer: &mut Vec<u8>, deadline: Instant) -> Result<Option<usize>> {
-    let mut chunk = [0; CHUNK];
+    let start = buffer.len();
     loop {
         if !wait(fd, PollFlags::POLLIN, deadline)? {
             return Ok(None);
         }
-        match nix::unistd::read(fd, &mut chunk) {
-            Ok(count) => {
-                buffer.extend_from_slice(&chunk[..count]);
-                return Ok(Some(count));
-            }
+        buffer.resize(start + CHUNK, 0);
+        let result = nix::unistd::read(fd, &mut buffer[start..]);
+        buffer.truncate(start + result.unwrap_or(0));
+        match result {
+            Ok(count) => return Ok(Some(count)),
             Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(errno) => return Err(Failure::new("read", &[fd], errno)),
         }

@@ -15,7 +15,10 @@ pub fn default_sigpipe() -> Result<()> {
 /// handler is not; and rather than a signalfd or a blocked signal: those would show among the process's descriptors and
 /// be inherited by its children. A handler for SIGCHLD does not make the first process of a PID namespace any easier to kill.
 pub fn reap_orphans() -> Result<()> {
-    set(Signal::SIGCHLD, SigHandler::Handler(reap), SaFlags::SA_RESTART | SaFlags::SA_NOCLDSTOP)
+    set(Signal::SIGCHLD, SigHandler::Handler(reap), SaFlags::SA_RESTART | SaFlags::SA_NOCLDSTOP)?;
+    // Children of the program that this one replaced may have died before.
+    reap(libc::SIGCHLD);
+    Ok(())
 }
 
 /// kill(2). `signal` 0 only asks whether it would be permitted.
