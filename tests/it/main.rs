@@ -2,3 +2,4 @@
 
 mod agent;
 mod language;
+mod wrong_specs;
