@@ -286,7 +286,7 @@ pub static TABLE: &[Matcher] = &[
         shape: Shape::Nothing,
         judge: paths::masked,
         brief: "Hidden: there is something in its place that shows nothing. The host must have it.",
-        long: "/dev/null or an empty file in the place of a file, an empty directory in the place of a directory.",
+        long: "/dev/null in the place of a file, or an empty read-only tmpfs over a directory: OCI config-linux.md, maskedPaths.",
         example: "paths: { /proc/kcore: masked }",
     },
     Matcher {

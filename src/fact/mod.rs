@@ -4,13 +4,29 @@
 //! observed. The JSON schema, `airtight explain`, the decoding of specs and the agent all read this table.
 
 pub mod attempt;
+mod capabilities;
+mod cgroup;
+mod credentials;
 mod evidence;
+mod fds;
+mod files;
+mod kernel_config;
+mod keyrings;
 mod kind;
+mod lifecycle;
+mod limits;
+mod mounts;
 mod namespaces;
+mod net;
+mod paths;
 mod process;
+mod processes;
 mod reading;
+mod routes;
+mod sockets;
 mod status;
 mod subject;
+mod sysctl;
 mod system;
 mod table;
 mod vantage;
@@ -77,3 +93,6 @@ pub enum Outcome {
     /// This signal ended the process that tried: `SIGSYS`. Only the other side can say so.
     Killed(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,9 @@ fn term(entry: &Entry, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) -> Opt
     if let Some(field) = kind.fields().iter().find(|field| field.name == key) {
         return field_term(entry, &field.kind, frame, notes);
     }
-    match (find(key), kind) {
+    // A map's keys are its own: only a matcher that goes with maps is one there.
+    let matcher = find(key).filter(|matcher| !matches!(kind, Kind::Map(_)) || (matcher.applies)(kind));
+    match (matcher, kind) {
         (Some(matcher), _) => {
             check_applies(matcher, *at, kind, frame, notes)?;
             matching(matcher, *at, value, kind, frame, notes).map(Term::Match)

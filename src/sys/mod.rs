@@ -1,7 +1,10 @@
 //! The only `unsafe`, the only raw system calls. Everything here says in one sentence why it is done.
 
 mod failure;
+pub mod keyring;
 pub mod pipe;
+pub mod probes;
+pub mod raw;
 mod signal_names;
 pub mod signals;
 

@@ -20,6 +20,35 @@ pub(super) fn outcome(call: &str, result: nix::Result<()>) -> Result<Reading, Un
     Ok(Reading { value, raw })
 }
 
+/// The reading of a probe: a call whose operands are wrong on purpose, so that it does nothing. The kernel checks
+/// permission before operands, so that any errno but a refusal says that the call would have been permitted.
+pub(super) fn probe(call: &str, result: nix::Result<()>) -> Result<Reading, Unobserved> {
+    match result {
+        Err(errno) if !is_refusal(errno) => {
+            let mut reading = outcome(call, Ok(()))?;
+            reading.raw = format!("{call} failed: {}, after its permission check", errno_name(errno as i32));
+            Ok(reading)
+        }
+        result => outcome(call, result),
+    }
+}
+
+/// The errnos by which the kernel, a filter or a security module refuses.
+const fn is_refusal(errno: Errno) -> bool {
+    matches!(errno, Errno::EPERM | Errno::EACCES | Errno::EROFS | Errno::ENOSYS)
+}
+
+/// The same reading, with what could not be undone among its evidence.
+pub(super) fn with_undoing(reading: Reading, undone: nix::Result<()>) -> Reading {
+    match undone {
+        Ok(()) => reading,
+        Err(errno) => {
+            let raw = format!("{}; it could not be undone: {}", reading.raw, errno_name(errno as i32));
+            Reading { raw, ..reading }
+        }
+    }
+}
+
 /// The errno of an error of std; EIO where it has none.
 pub(super) fn errno(error: &std::io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
@@ -40,4 +69,15 @@ pub(super) fn check_path(object: &str) -> Result<(), String> {
     } else {
         Err(format!("`{object}` is not an absolute path: write it from the root, `/{object}`"))
     }
+}
+
+/// The object must be the word `probe`.
+pub(super) fn check_probe(object: &str) -> Result<(), String> {
+    if object == "probe" { Ok(()) } else { Err(format!("`{object}` is not known here: write `probe`")) }
+}
+
+/// The object must be a PID.
+pub(super) fn parse_pid(object: &str) -> Result<i32, String> {
+    let pid = object.parse().ok().filter(|pid| *pid > 0);
+    pid.ok_or_else(|| format!("`{object}` is not a PID: write a number from 1 on"))
 }

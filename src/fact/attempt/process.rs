@@ -1,0 +1,94 @@
+//! Signals to other processes, and tracing them.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::ptrace;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::{Pid, getpid};
+
+use super::outcome::{outcome, parse_pid, with_undoing};
+use crate::fact::{Attempt, Reading, Unobserved};
+use crate::sys::signals;
+
+/// How long a traced process may take to stop, so that it can be let go.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `kill`
+pub(super) const KILL: Attempt = Attempt {
+    name: "kill",
+    object: "PID | \"SIGNAL PID\"",
+    brief: "Sends a signal to a process; without a name, signal 0, which only asks whether it may.",
+    long: "kill(PID, SIGNAL), kill(2), with the PID as the sandbox counts. `kill: { 1: allowed }` sends nothing; `SIGKILL 1` \
+           really sends it: a PID namespace's first process does not die of its own namespace's signals.",
+    example: "attempts: { kill: { \"SIGKILL 1\": allowed } }",
+    check: |object| parse(object).map(drop),
+    attempt: |object| {
+        let (signal, pid) = parse(object).map_err(Unobserved::because)?;
+        let result = signals::kill(pid, signal).map_err(|failure| Errno::from_raw(failure.errno));
+        outcome(&format!("kill({pid}, {signal})"), result)
+    },
+};
+
+/// `ptrace`
+pub(super) const PTRACE: Attempt = Attempt {
+    name: "ptrace",
+    object: "PID",
+    brief: "Attaches to a process as a debugger does, and lets it go.",
+    long: "ptrace(PTRACE_SEIZE, PID), then PTRACE_INTERRUPT and PTRACE_DETACH as soon as it has stopped. ptrace(2), section \
+           access mode checking. The process itself cannot be the object: no process traces itself.",
+    example: "attempts: { ptrace: { 1: denied } }",
+    check: |object| parse_pid(object).map(drop),
+    attempt: |object| {
+        let pid = Pid::from_raw(parse_pid(object).map_err(Unobserved::because)?);
+        if pid == getpid() {
+            return Err(Unobserved::because(format!(
+                "the process tried to trace itself, {pid}: no process can"
+            )));
+        }
+        let result = ptrace::seize(pid, ptrace::Options::empty());
+        let undone = if result.is_ok() { let_go(pid) } else { Ok(()) };
+        let reading: Reading = outcome(&format!("ptrace(PTRACE_SEIZE, {pid})"), result)?;
+        Ok(with_undoing(reading, undone))
+    },
+};
+
+fn parse(object: &str) -> Result<(i32, i32), String> {
+    let (signal, pid) = object.split_once(' ').unwrap_or(("0", object));
+    let unknown = || format!("`{signal}` is not a signal: write a name of signal(7), `SIGTERM`");
+    let number = if signal == "0" { 0 } else { Signal::from_str(signal).map_err(|_| unknown())? as i32 };
+    Ok((number, parse_pid(pid)?))
+}
+
+/// PTRACE_DETACH needs a tracee that has stopped. Whoever reaps children may have taken the word of it: so it is tried.
+fn let_go(pid: Pid) -> nix::Result<()> {
+    ptrace::interrupt(pid)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // A tracee is no child unless __WALL says that any will do.
+        let _stopped = waitpid(pid, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
+        match ptrace::detach(pid, None) {
+            Err(Errno::ESRCH) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_named_or_none() {
+        let check =
+            |object: &str, expected: Option<(i32, i32)>| assert_eq!(parse(object).ok(), expected, "{object}");
+        check("1", Some((0, 1)));
+        check("SIGKILL 1", Some((9, 1)));
+        check("SIGTERM 4711", Some((15, 4711)));
+        for wrong in ["", "0", "-1", "KILL 1", "SIGKILL", "SIGKILL x", "9 1", "SIGTERM  1"] {
+            check(wrong, None);
+        }
+    }
+}

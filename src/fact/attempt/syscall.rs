@@ -1,0 +1,149 @@
+//! Any system call by name.
+
+use std::str::FromStr;
+
+use syscalls::Sysno;
+
+use super::outcome::probe;
+use crate::fact::{Attempt, Reading, Unobserved};
+use crate::sys::raw;
+
+/// What would end the agent, make a second one of it, or never return: no answer could come.
+const NO_ANSWER: &[&str] = &[
+    "exit",
+    "exit_group",
+    "fork",
+    "vfork",
+    "clone",
+    "pause",
+    "rt_sigreturn",
+    "rt_sigsuspend",
+    "sigreturn",
+    "sigsuspend",
+];
+
+/// What no operand makes harmless: it has none that could be wrong, or any does something.
+const NO_PROBE: &[&str] = &["vhangup", "umask", "alarm", "sync", "munlockall", "setsid"];
+
+/// What may be called only with the operands -1: others could harm the machine, or the agent's own streams.
+const ONLY_WRONG: &[&str] = &[
+    "acct",
+    "clone3",
+    "close",
+    "close_range",
+    "delete_module",
+    "dup2",
+    "dup3",
+    "finit_module",
+    "init_module",
+    "ioctl",
+    "kexec_file_load",
+    "kexec_load",
+    "kill",
+    "ppoll",
+    "poll",
+    "pselect6",
+    "read",
+    "reboot",
+    "select",
+    "swapoff",
+    "swapon",
+    "tgkill",
+    "tkill",
+    "write",
+    "seccomp",
+    "prctl",
+];
+
+/// `syscall`
+pub(super) const SYSCALL: Attempt = Attempt {
+    name: "syscall",
+    object: "NAME | \"NAME(NUMBER, …)\"",
+    brief: "Makes any system call by its name: whether a filter lets it through.",
+    long: "syscall(2) with six operands -1, which nearly every call refuses after its permission check; or with the numbers \
+           given and 0 for the rest. The call counts as refused where the errno is EPERM, EACCES, EROFS or ENOSYS, and as \
+           allowed with any other result. Numbers have 32 bits at most, so that none is an address of the agent's memory. \
+           What could give no answer (exit, fork, pause, …) is an error, and what could do harm takes no numbers.",
+    example: "attempts: { syscall: { add_key: denied, \"socket(40, 1, 0)\": denied } }",
+    check: |object| parse(object).map(drop),
+    attempt: |object| {
+        let (number, operands) = parse(object).map_err(Unobserved::because)?;
+        call(object, number, operands)
+    },
+};
+
+fn call(object: &str, number: Sysno, operands: [i64; 6]) -> Result<Reading, Unobserved> {
+    probe(&format!("{object}: {number}{operands:?}"), raw::call(number.id(), operands).map(drop))
+}
+
+fn parse(object: &str) -> Result<(Sysno, [i64; 6]), String> {
+    let (name, list) = match object.split_once('(') {
+        Some((name, rest)) => (name, Some(rest.strip_suffix(')').ok_or("a closing parenthesis is missing")?)),
+        None => (object, None),
+    };
+    let number = Sysno::from_str(name).map_err(|()| {
+        format!("`{name}` is not a system call of this architecture, {}", std::env::consts::ARCH)
+    })?;
+    if NO_ANSWER.contains(&name) {
+        return Err(format!("`{name}` cannot be tried: the agent could not answer after it"));
+    }
+    if NO_PROBE.contains(&name) {
+        return Err(format!("`{name}` cannot be tried: it has no operands with which it does nothing"));
+    }
+    match list {
+        None => Ok((number, [-1; 6])),
+        Some(_) if ONLY_WRONG.contains(&name) => {
+            Err(format!("`{name}` can do harm with other operands than -1: write it without a list"))
+        }
+        Some(list) => Ok((number, operands(list)?)),
+    }
+}
+
+fn operands(list: &str) -> Result<[i64; 6], String> {
+    let mut operands = [0; 6];
+    for (index, text) in list.split(',').map(str::trim).filter(|text| !text.is_empty()).enumerate() {
+        *operands.get_mut(index).ok_or("a system call has six operands at most")? = operand(text)?;
+    }
+    Ok(operands)
+}
+
+fn operand(text: &str) -> Result<i64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let fits = |number: &i64| (i64::from(i32::MIN)..=i64::from(u32::MAX)).contains(number);
+    number.filter(fits).ok_or_else(|| format!("`{text}` is not a number of 32 bits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_named_and_numbered() {
+        let check = |object: &str, expected: Result<(Sysno, [i64; 6]), &str>| {
+            assert_eq!(
+                parse(object).as_ref().map_err(String::as_str),
+                expected.as_ref().map_err(|text| *text)
+            );
+        };
+        check("add_key", Ok((Sysno::add_key, [-1; 6])));
+        check("socket(40, 0x1, -1)", Ok((Sysno::socket, [40, 1, -1, 0, 0, 0])));
+        check("getpid()", Ok((Sysno::getpid, [0; 6])));
+        check("socket(40", Err("a closing parenthesis is missing"));
+        check("socket(a)", Err("`a` is not a number of 32 bits"));
+        check("socket(0x100000000)", Err("`0x100000000` is not a number of 32 bits"));
+        check("getpid(1,2,3,4,5,6,7)", Err("a system call has six operands at most"));
+        check("exit", Err("`exit` cannot be tried: the agent could not answer after it"));
+        check("reboot(1)", Err("`reboot` can do harm with other operands than -1: write it without a list"));
+    }
+
+    #[test]
+    fn every_result_but_a_refusal_is_allowed() {
+        let check =
+            |object: &str, expected: &str| assert_eq!((SYSCALL.attempt)(object).unwrap().value, expected);
+        check("getpid", "allowed");
+        check("fsync", "allowed");
+    }
+}

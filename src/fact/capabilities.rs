@@ -1,0 +1,155 @@
+//! The capability sets of a process.
+
+use rustix::thread::CapabilitySet;
+use serde_json::{Map, Value};
+
+use super::evidence::{io_name, reading};
+use super::status::Status;
+use super::vantage::EVERYWHERE;
+use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
+
+/// The names by bit, from include/uapi/linux/capability.h, in lower case and without `CAP_`.
+pub(super) const NAMES: [&str; 41] = [
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
+    "checkpoint_restore",
+];
+
+/// The sets with their lines in `/proc/PID/status`.
+const SETS: [(&str, &str); 5] = [
+    ("effective", "CapEff"),
+    ("permitted", "CapPrm"),
+    ("inheritable", "CapInh"),
+    ("bounding", "CapBnd"),
+    ("ambient", "CapAmb"),
+];
+
+const fn set(name: &'static str, brief: &'static str) -> Field {
+    Field { name, kind: Kind::Set(&Kind::Text), brief }
+}
+
+/// `capabilities`
+pub(super) const CAPABILITIES: Fact = Fact {
+    name: "capabilities",
+    argument: None,
+    kind: Kind::Record(&[
+        set("effective", "What the kernel's permission checks look at."),
+        set("permitted", "What the process may make effective."),
+        set("inheritable", "What a program file can make permitted."),
+        set("bounding", "What execve(2) can give at most."),
+        set("ambient", "What stays over execve(2) of an ordinary program."),
+    ]),
+    views: EVERYWHERE,
+    brief: "The process's five capability sets, named in lower case without `CAP_`.",
+    long: "capabilities(7). Inside, capget(2) and prctl(2); outside, the Cap… lines of /proc/PID/status. They count in the \
+           process's own user namespace. A capability that is newer than airtight shows as its number, `cap_41`.",
+    example: "capabilities: { effective: { none: { one_of: [sys_admin, sys_module, sys_rawio] } } }",
+    observe: |subject, _| {
+        let masks = if subject.pid().is_some() { masks_of(subject)? } else { own_masks()? };
+        let map: Map<String, Value> = SETS
+            .iter()
+            .zip(masks)
+            .map(|((name, _), mask)| ((*name).to_owned(), names(mask).into()))
+            .collect();
+        let raw: Vec<String> =
+            SETS.iter().zip(masks).map(|((_, line), mask)| format!("{line}: {mask:016x}")).collect();
+        Ok(Reading { raw: raw.join("\n"), ..reading(map, "") })
+    },
+    relate: None,
+};
+
+fn masks_of(subject: &Subject) -> Result<[u64; 5], Unobserved> {
+    let status = Status::of(subject)?;
+    let mut masks = [0; 5];
+    for (mask, (_, line)) in masks.iter_mut().zip(SETS) {
+        *mask = status.mask(line)?;
+    }
+    Ok(masks)
+}
+
+fn own_masks() -> Result<[u64; 5], Unobserved> {
+    let sets = rustix::thread::capabilities(None).map_err(|errno| failed("capget", errno))?;
+    let bounding = probe("PR_CAPBSET_READ", rustix::thread::capability_is_in_bounding_set)?;
+    let ambient = probe("PR_CAP_AMBIENT_IS_SET", rustix::thread::capability_is_in_ambient_set)?;
+    Ok([sets.effective.bits(), sets.permitted.bits(), sets.inheritable.bits(), bounding, ambient])
+}
+
+/// Asks bit by bit, as prctl(2) wants it; EINVAL tells the first number that the kernel does not know.
+fn probe(call: &str, ask: fn(CapabilitySet) -> rustix::io::Result<bool>) -> Result<u64, Unobserved> {
+    let mut mask = 0;
+    for bit in 0..u64::BITS {
+        match ask(CapabilitySet::from_bits_retain(1 << bit)) {
+            Ok(held) => mask |= u64::from(held) << bit,
+            Err(rustix::io::Errno::INVAL) if bit > 0 => break,
+            Err(errno) => return Err(failed(&format!("prctl({call})"), errno)),
+        }
+    }
+    Ok(mask)
+}
+
+fn failed(call: &str, errno: rustix::io::Errno) -> Unobserved {
+    Unobserved::because(format!("{call} failed: {}", io_name(&errno.into())))
+}
+
+fn names(mask: u64) -> Vec<String> {
+    let name = |bit: usize| NAMES.get(bit).map_or_else(|| format!("cap_{bit}"), |name| (*name).to_owned());
+    (0..64).filter(|bit| mask >> bit & 1 == 1).map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bit_has_a_name() {
+        let check = |mask, expected: &[&str]| assert_eq!(names(mask), expected);
+        check(0, &[]);
+        check(1, &["chown"]);
+        check(1 << 21 | 1 << 10, &["net_bind_service", "sys_admin"]);
+        check(1 << 40 | 1 << 41 | 1 << 63, &["checkpoint_restore", "cap_41", "cap_63"]);
+    }
+
+    #[test]
+    fn both_ways_to_read_agree() {
+        let masks = masks_of(&Subject::other(nix::unistd::gettid().as_raw(), None)).unwrap();
+        assert_eq!(own_masks().unwrap(), masks);
+    }
+}
