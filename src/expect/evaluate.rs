@@ -6,6 +6,9 @@ use super::check::{Check, Miss, Scene};
 use super::describe::{describe, show};
 use super::expectation::{Expectation, Span, Term};
 
+/// Fields that only some paths have: a symbolic link its target, a device its number.
+const OF_SOME_PATHS: [&str; 2] = ["target", "device"];
+
 /// Holds an expectation against a value of this kind: all its terms must hold.
 pub fn evaluate(expectation: &Expectation, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
     Check::all(expectation.terms.iter().map(|term| match term {
@@ -27,19 +30,22 @@ fn field(
     evaluate(expectation, &kind.of_field(name), inner, &Scene { path: &path, ..*scene }).within(name)
 }
 
-/// The value has no such field. A record's fields are the language's, so one that is not there was not observed; a map's
-/// are the observed thing's own, and so are a path's (only a symbolic link has a target).
+/// The value has no such field. A record's fields are the language's, so one that is not there was not observed. A map's are
+/// the observed thing's own; and where there is nothing at a path, it has no fields.
 fn lacking(name: &str, at: Span, expectation: &Expectation, kind: &Kind, value: &Value) -> Check {
     let expected = format!("`{name}` {}", describe(expectation));
-    match kind {
-        Kind::Record(_) => {
-            let label = format!("`{name}` was not observed");
-            Check::Broken(vec![Miss::labelled(at, label, expected, None)])
-        }
-        _ => {
-            let label = format!("there is no `{name}` in {}", show(value));
-            Check::Fails(vec![Miss::labelled(at, label, expected, Some(value))])
-        }
+    let there = value.get("exists").and_then(Value::as_bool) == Some(true);
+    let observable = match kind {
+        Kind::Record(_) => false,
+        Kind::Path(_) => !there || OF_SOME_PATHS.contains(&name),
+        _ => true,
+    };
+    if observable {
+        let label = format!("there is no `{name}` in {}", show(value));
+        Check::Fails(vec![Miss::labelled(at, label, expected, Some(value))])
+    } else {
+        let label = format!("`{name}` was not observed");
+        Check::Broken(vec![Miss::labelled(at, label, expected, None)])
     }
 }
 

@@ -227,7 +227,7 @@ pub static TABLE: &[Matcher] = &[
     },
     Matcher {
         name: "same_as",
-        applies: anything,
+        applies: fact,
         shape: Shape::Views,
         judge: isolation::same_as,
         brief: "The same as from this other viewpoint.",
@@ -236,7 +236,7 @@ pub static TABLE: &[Matcher] = &[
     },
     Matcher {
         name: "differs_from",
-        applies: anything,
+        applies: fact,
         shape: Shape::Views,
         judge: isolation::differs_from,
         brief: "Not the same as from this other viewpoint.",
@@ -245,7 +245,7 @@ pub static TABLE: &[Matcher] = &[
     },
     Matcher {
         name: "unchanged",
-        applies: anything,
+        applies: fact,
         shape: Shape::Nothing,
         judge: isolation::unchanged,
         brief: "As it was when the claim began.",
@@ -286,7 +286,7 @@ pub static TABLE: &[Matcher] = &[
         shape: Shape::Nothing,
         judge: paths::masked,
         brief: "Hidden: there is something in its place that shows nothing. The host must have it.",
-        long: "/dev/null or an empty file in the place of a file, an empty directory in the place of a directory.",
+        long: "/dev/null in the place of a file, or an empty read-only tmpfs over a directory: OCI config-linux.md, maskedPaths.",
         example: "paths: { /proc/kcore: masked }",
     },
     Matcher {
@@ -329,6 +329,11 @@ pub static TABLE: &[Matcher] = &[
 
 fn anything(_: &Kind) -> bool {
     true
+}
+
+/// All but the outcome of an attempt, which is no state that could stay as it was.
+fn fact(kind: &Kind) -> bool {
+    !attempt(kind)
 }
 
 fn scalar(kind: &Kind) -> bool {

@@ -60,8 +60,9 @@ fn references(see: &[String], node: &Node, notes: &mut Notes) -> Vec<String> {
 
 fn needs(texts: &[String], node: &Node, notes: &mut Notes) -> Vec<Need> {
     for node in elements(node, "needs") {
-        if let Some(Err(help)) = node.text().map(need) {
-            notes.error(node.at, "unknown need", "").help(help);
+        let Some(text) = node.text() else { continue };
+        if let Err(help) = need(text) {
+            notes.error(node.at, format!("unknown need `{text}`"), "").help(help);
         }
     }
     texts.iter().filter_map(|text| need(text).ok().map(|kind| Need { text: text.clone(), kind })).collect()

@@ -63,7 +63,9 @@ fn used_block(node: &Node, own: &[Node], scope: &Scope, notes: &mut Notes) -> Ve
     match read(&path) {
         Err(problems) => {
             let reason = problems.iter().next().map(|problem| problem.message.clone()).unwrap_or_default();
-            notes.error(value_at(node, "from"), format!("`{from}` cannot be used"), reason);
+            notes
+                .error(value_at(node, "from"), format!("`{from}` cannot be used"), reason)
+                .help("the path is relative to this spec");
             Vec::new()
         }
         Ok(source) => {

@@ -40,14 +40,15 @@ pub(super) fn refuse_duplicates(claims: &[Claim], notes: &mut Notes) {
     let mut seen: BTreeMap<(&str, &str), &Claim> = BTreeMap::new();
     for claim in claims {
         if let Some(first) = seen.insert((&claim.name, &claim.row), claim) {
-            let mut here = Notes::new(Arc::clone(&claim.source));
-            let problem =
-                here.error(claim.at, format!("two claims have the name `{}`", claim.name), "this one");
-            if Arc::ptr_eq(&first.source, &claim.source) && first.at != claim.at {
-                problem.also(first.at, "and this one");
+            let message = format!("two claims have the name `{}`", claim.name);
+            let help = "each claim is a test: give it a name of its own";
+            if Arc::ptr_eq(&first.source, &claim.source) {
+                let mut here = Notes::new(Arc::clone(&claim.source));
+                here.error(claim.at, message, "this one").also(first.at, "and this one").help(help);
+                notes.absorb(here);
+            } else {
+                notes.error(first.at, message, "a block that is used has this name as well").help(help);
             }
-            problem.help("each claim is a test: give it a name of its own, or its rows different values");
-            notes.absorb(here);
         }
     }
 }
@@ -67,15 +68,18 @@ fn of_rows(
     used.extend(outside.used().iter().cloned());
     let mut inner_used = BTreeSet::new();
     let mut all = Vec::new();
-    for row in rows::rows(own.as_ref(), notes) {
-        shadowing(own.as_ref(), outer, notes);
-        let known = outer.iter().chain(&row).map(|(name, node)| (name.clone(), node.clone())).collect();
+    shadowing(own.as_ref(), outer, notes);
+    let rows = rows::rows(own.as_ref(), notes);
+    for row in &rows {
+        let known = outer.iter().chain(row).map(|(name, node)| (name.clone(), node.clone())).collect();
         let mut variables = Variables::new(known);
         let node = variables.substitute(&without(&entry.value, "for_each"), notes);
         inner_used.extend(variables.used().iter().cloned());
-        all.extend(claim(entry, &node, rows::label(&row), scope, notes));
+        all.extend(claim(entry, &node, rows::label(row), scope, notes));
     }
-    rows::unused(own.as_ref(), &inner_used, notes);
+    if !rows.is_empty() {
+        rows::unused(own.as_ref(), &inner_used, notes);
+    }
     used.extend(inner_used);
     all
 }
@@ -119,7 +123,7 @@ fn claim(entry: &Entry, node: &Node, row: String, scope: &Scope, notes: &mut Not
     checks::settings(head_node.entry("with").map(|entry| &entry.value), head.with.as_ref(), notes);
     let given = head_node.entry("given").map(|entry| viewpoints(entry, scope, notes)).unwrap_or_default();
     let steps = steps(&head_node, &body, scope, notes);
-    if notes.count() == before && !steps.iter().any(expects_of_sandbox) {
+    if notes.count() == before && !node.has_wrong() && !steps.iter().any(expects_of_sandbox) {
         expects_nothing(entry, &steps, notes);
     }
     let known_issues = known_issues(&head, &head_node, notes);

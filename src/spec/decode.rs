@@ -2,6 +2,7 @@
 //! refuses is reported, taken out, and the rest decoded again.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::problem::Notes;
@@ -121,8 +122,17 @@ fn report(node: &Node, path: &[Down], message: &str, notes: &mut Notes) {
             format!("wrong value{place}"),
             format!("expected {expected}, found {found}"),
         );
-        if let (true, Data::Scalar(value)) = (expected == "a text", &node.data) {
-            problem.help(format!("write it in quotes: `\"{value}\"`"));
+        match (expected, &node.data) {
+            ("a text", Data::Scalar(value)) => {
+                problem.help(format!("write it in quotes: `\"{value}\"`"));
+            }
+            ("a whole number", Data::Scalar(Value::String(text))) if text.parse::<u64>().is_ok() => {
+                problem.help(format!("write it without quotes: `{text}`"));
+            }
+            ("a list", Data::Scalar(value)) => {
+                problem.help(format!("write a list: `[{value}]`"));
+            }
+            _ => {}
         }
     } else {
         match message.split_once(": ") {

@@ -8,9 +8,9 @@ use crate::fact::{Kind, Vantage, View};
 use super::arguments::argument;
 use super::problem::Notes;
 use super::scope::Scope;
-use super::suggest::one_of;
+use super::suggest::{did_you_mean, one_of};
 use super::tree::{Data, Entry, Node};
-use super::values::{in_words, value};
+use super::values::{in_words, mend, value};
 
 /// What an expectation is held against.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,8 @@ fn bare(node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) -> Optio
         }
         if matches!(kind, Kind::Path(_) | Kind::Attempt) {
             let words = applicable(kind).filter(|matcher| takes_nothing(matcher)).map(|matcher| matcher.name);
-            let help = one_of(text, words.collect::<Vec<_>>());
+            let help = did_you_mean(text, words.collect::<Vec<_>>()).or_else(|| mend(node, kind));
+            let help = help.unwrap_or_default();
             notes.error(node.at, format!("unknown word `{text}`"), "").help(help);
             return None;
         }
@@ -79,7 +80,9 @@ fn term(entry: &Entry, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) -> Opt
     if let Some(field) = kind.fields().iter().find(|field| field.name == key) {
         return field_term(entry, &field.kind, frame, notes);
     }
-    match (find(key), kind) {
+    // A map's keys are its own: only a matcher that goes with maps is one there.
+    let matcher = find(key).filter(|matcher| !matches!(kind, Kind::Map(_)) || (matcher.applies)(kind));
+    match (matcher, kind) {
         (Some(matcher), _) => {
             check_applies(matcher, *at, kind, frame, notes)?;
             matching(matcher, *at, value, kind, frame, notes).map(Term::Match)

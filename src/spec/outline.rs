@@ -209,7 +209,11 @@ impl Builder<'_> {
     }
 
     fn syntax(self, error: &saphyr_parser::ScanError) -> Option<Vec<Sketch>> {
-        let at = self.text.span(Range::empty(*error.marker()));
+        let at = Range::empty(*error.marker());
+        if error.info().contains("recursion") {
+            return self.too_deep(at);
+        }
+        let at = self.text.span(at);
         self.notes.error(at, "this is not YAML", error.info());
         None
     }

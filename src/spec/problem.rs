@@ -16,6 +16,9 @@ const SHOWN: usize = 60;
 /// More than this are not even counted.
 const KEPT: usize = 1000;
 
+/// The longest message, label or mend in characters, and the longest underlining.
+const LONGEST: usize = 400;
+
 /// Everything that is wrong with a spec; never empty.
 #[derive(Debug, Clone)]
 pub struct Problems {
@@ -71,7 +74,7 @@ impl std::error::Error for Problems {}
 impl Problem {
     /// Adds the mend.
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(short(help.into()));
         self
     }
 
@@ -101,6 +104,14 @@ impl Problem {
     }
 }
 
+/// A text that a hostile spec cannot make longer than a few lines.
+fn short(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// The bytes that a span covers, within its line.
 fn bytes(text: &str, at: Span) -> Range<usize> {
     let mut start = 0;
@@ -110,7 +121,7 @@ fn bytes(text: &str, at: Span) -> Range<usize> {
     let line = text[start..].lines().next().unwrap_or_default();
     let byte = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(index, _)| index);
     let first = byte(at.column.saturating_sub(1));
-    start + first..start + byte(at.column.saturating_sub(1) + at.length).max(first)
+    start + first..start + byte(at.column.saturating_sub(1) + at.length.min(LONGEST)).max(first)
 }
 
 /// The problems of one file while it is being read.
@@ -133,7 +144,7 @@ impl Notes {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> &mut Problem {
-        let (message, label) = (message.into(), label.into());
+        let (message, label) = (short(message.into()), short(label.into()));
         let source = Arc::clone(&self.source);
         self.list.truncate(KEPT);
         self.list.push(Problem { source, at, message, label, also: None, help: None });

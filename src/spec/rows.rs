@@ -24,8 +24,11 @@ pub(super) fn rows(of: Option<&Entry>, notes: &mut Notes) -> Vec<Values> {
         Data::List(rows) if !rows.is_empty() => listed(rows, notes),
         Data::Wrong => Vec::new(),
         _ => {
-            let found = kind_of(&entry.value);
-            let problem = notes.error(entry.at, "`for_each` needs rows", format!("found {found}"));
+            let found = match &entry.value.data {
+                Data::Map(_) | Data::List(_) => "there are none".to_owned(),
+                _ => format!("found {}", kind_of(&entry.value)),
+            };
+            let problem = notes.error(entry.at, "`for_each` needs rows", found);
             problem.help("write a grid, `{ signal: [SIGTERM, SIGKILL] }`, or a list of mappings");
             Vec::new()
         }
@@ -36,6 +39,7 @@ pub(super) fn rows(of: Option<&Entry>, notes: &mut Notes) -> Vec<Values> {
             .help("split the scenario");
         return Vec::new();
     }
+    refuse_equal(&rows, entry, notes);
     rows
 }
 
@@ -43,6 +47,17 @@ pub(super) fn rows(of: Option<&Entry>, notes: &mut Notes) -> Vec<Values> {
 pub(super) fn label(values: &Values) -> String {
     let show = |node: &Node| node.text().map_or_else(|| node.to_json().to_string(), str::to_owned);
     values.iter().map(|(name, node)| format!("{name}={}", show(node))).collect::<Vec<_>>().join(", ")
+}
+
+fn refuse_equal(rows: &[Values], entry: &Entry, notes: &mut Notes) {
+    let mut labels = BTreeSet::new();
+    for label in rows.iter().map(label) {
+        if labels.contains(&label) {
+            let problem = notes.error(entry.at, format!("two rows are the same: `{label}`"), "");
+            problem.help("each row is a test of its own: take one of them out");
+        }
+        labels.insert(label);
+    }
 }
 
 fn product(grid: &[Entry], notes: &mut Notes) -> Vec<Values> {

@@ -36,10 +36,13 @@ pub(super) fn scenarios(document: &Node, documents: &[Node], notes: &mut Notes) 
     }
     let own = document.entry("for_each");
     let (mut used, mut all) = (Used::new(), Vec::new());
-    for row in rows::rows(own, notes) {
-        all.extend(scenario(document, &row, documents, &mut used, notes));
+    let rows = rows::rows(own, notes);
+    for row in &rows {
+        all.extend(scenario(document, row, documents, &mut used, notes));
     }
-    rows::unused(own, &used, notes);
+    if !rows.is_empty() {
+        rows::unused(own, &used, notes);
+    }
     all
 }
 

@@ -108,7 +108,9 @@ fn objects(
     let frame = Frame { what: attempt.name, view: Some(view), views, scope, element: false };
     let of_object = |object: &Entry| {
         if let Err(reason) = (attempt.check)(&object.key) {
-            notes.error(object.at, format!("`{}` cannot be tried on this", attempt.name), reason);
+            let (reason, help) = reason.split_once(": ").unwrap_or((&reason, attempt.example));
+            let message = format!("`{}` cannot be tried on this", attempt.name);
+            notes.error(object.at, message, reason).help(help);
         }
         let found = expectation(&object.value, &Kind::Attempt, &frame, notes)?;
         Some(expected(Asked::Attempt(attempt), &object.key, object, found))

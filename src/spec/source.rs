@@ -1,12 +1,12 @@
 //! A spec's file as text: the first fence, before any YAML parser sees it.
 
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fs_err as fs;
-
 use crate::expect::Span;
+use crate::sys::Failure;
 
 use super::problem::{Notes, Problems};
 
@@ -24,18 +24,19 @@ pub struct Source {
 
 /// Reads a file. Only regular files: a FIFO would never end.
 pub(super) fn read(path: &Path) -> Result<Arc<Source>, Problems> {
-    let unreadable = |reason: String| {
-        fault(path, String::new(), Span::start(), &format!("cannot read the spec: {reason}"), "", "")
+    let unreadable = |call: &str, error: &std::io::Error| {
+        let failure = Failure::from_io(call, &[&path], error);
+        fault(path, String::new(), Span::start(), &format!("cannot read the spec: {failure}"), "", "")
     };
-    let metadata = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    let metadata = fs::metadata(path).map_err(|error| unreadable("stat", &error))?;
     if !metadata.is_file() {
-        return Err(unreadable(format!("`{}` is not a regular file", path.display())));
+        return Err(fault(path, String::new(), Span::start(), "the spec is not a regular file", "", ""));
     }
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let file = fs::File::open(path).map_err(|error| unreadable("open", &error))?;
     // One byte more than the cap is enough to know that the file exceeds it.
     let read = file.take(LARGEST as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(error.to_string()))?;
+    read.map_err(|error| unreadable("read", &error))?;
     from_bytes(path, bytes)
 }
 

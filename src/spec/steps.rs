@@ -22,6 +22,9 @@ pub const SIGNAL: Kind = Kind::Word(SIGNALS);
 /// The kind of what a command wrote.
 pub const OUTPUT: Kind = Kind::Text;
 
+/// The keys of what a step does.
+const ACTIONS: [&str; 5] = ["run", "exec", "host.run", "kill", "join"];
+
 /// The keys that say what is expected of a step's command.
 const OF_COMMAND: [&str; 6] = ["exit", "signal", "stdout", "stderr", "stdin", "pure"];
 
@@ -39,20 +42,19 @@ pub(super) fn step(node: &Node, also: &[&str], scope: &mut Scope, notes: &mut No
     let rest = Node { at: node.at, data: Data::Map(rest.into_iter().cloned().collect()) };
     let words = scope.words();
     let also: Vec<&str> = also.iter().copied().chain(words.iter().map(String::as_str)).collect();
-    let before = notes.count();
+    let nothing =
+        views.is_empty() && !rest.entries().iter().any(|entry| ACTIONS.contains(&entry.key.as_str()));
+    if nothing && !node.has_wrong() {
+        notes
+            .error(node.at, "this step does nothing and expects nothing", "")
+            .help("add an action or a viewpoint");
+    }
     let head: StepHead = decode(&rest, "a step", &also, notes)?;
     let action = action(&head, &rest, scope, notes);
     declare(action.as_ref(), &rest, scope, notes);
     let seen: Vec<Seen> = views.into_iter().filter_map(|entry| view(entry, scope, notes)).collect();
     let pace = pace(&head, &rest, notes);
-    let step = Step { at: node.at, pace, action, seen };
-    if step.action.is_none() && step.seen.is_empty() && notes.count() == before {
-        notes
-            .error(node.at, "this step does nothing and expects nothing", "")
-            .help("add an action or a viewpoint");
-        return None;
-    }
-    Some(step)
+    Some(Step { at: node.at, pace, action, seen })
 }
 
 /// What is expected from the viewpoints of a mapping that holds nothing else: `given`.
@@ -64,12 +66,22 @@ pub(super) fn viewpoints(entry: &Entry, scope: &Scope, notes: &mut Notes) -> Vec
 }
 
 fn is_view(entry: &Entry, scope: &Scope) -> bool {
-    !STEP_KEYS.contains(&entry.key.as_str())
-        && (scope.view(&entry.key).is_some() || entry.key.starts_with("outside "))
+    let key = &entry.key;
+    let named = scope.view(key).is_some() || scope.commands.contains(key) || key.starts_with("outside ");
+    named && !STEP_KEYS.contains(&key.as_str())
 }
 
 fn view(entry: &Entry, scope: &Scope, notes: &mut Notes) -> Option<Seen> {
     let Some(view) = scope.view(&entry.key) else {
+        if scope.commands.contains(&entry.key) {
+            let problem = notes.error(
+                entry.at,
+                format!("`{}` is a command and cannot say what it sees", entry.key),
+                "",
+            );
+            problem.help(format!("look at it from the host: `outside {}`", entry.key));
+            return None;
+        }
         let words = scope.words();
         let help = one_of(&entry.key, words.iter().map(String::as_str).collect::<Vec<_>>());
         notes.error(entry.at, format!("unknown viewpoint `{}`", entry.key), "").help(help);
@@ -93,8 +105,7 @@ fn pace(head: &StepHead, node: &Node, notes: &mut Notes) -> Pace {
 }
 
 fn action(head: &StepHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Option<Action> {
-    let present =
-        ["run", "exec", "host.run", "kill", "join"].into_iter().filter(|key| node.entry(key).is_some());
+    let present = ACTIONS.into_iter().filter(|key| node.entry(key).is_some());
     let present: Vec<_> = present.collect();
     if let [first, second, ..] = present.as_slice() {
         let problem = notes.error(
@@ -205,7 +216,7 @@ fn send(kill: &KillHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Optio
         notes.error(value_at(inner, "process"), format!("unknown process `{}`", kill.process), "").help(help);
     }
     let Some(signal) = signal_named(&kill.signal) else {
-        let help = one_of(&kill.signal, SIGNALS.iter().copied());
+        let help = super::suggest::signal(&kill.signal);
         notes.error(value_at(inner, "signal"), format!("unknown signal `{}`", kill.signal), "").help(help);
         return None;
     };

@@ -1,5 +1,7 @@
 //! "Did you mean": the known word that is nearest to an unknown one.
 
+use crate::sys::SIGNALS;
+
 /// The mend for an unknown word, if there is a known one near it.
 pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, known).map(|known| format!("did you mean `{known}`?"))
@@ -11,6 +13,15 @@ pub(super) fn one_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + 
         let known: Vec<_> = known.into_iter().map(|known| format!("`{known}`")).collect();
         format!("known are {}", known.join(", "))
     })
+}
+
+/// The mend for an unknown signal, which kill(1) takes without its `SIG`.
+pub(super) fn signal(word: &str) -> String {
+    let whole = format!("SIG{}", word.to_ascii_uppercase());
+    if SIGNALS.contains(&whole.as_str()) {
+        return format!("did you mean `{whole}`?");
+    }
+    did_you_mean(word, SIGNALS.iter().copied()).unwrap_or_else(|| "signal(7) has the names".to_owned())
 }
 
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -64,6 +64,16 @@ impl Node {
         matches!(self.data, Data::Wrong)
     }
 
+    /// Whether something in it was reported already.
+    pub(super) fn has_wrong(&self) -> bool {
+        match &self.data {
+            Data::Scalar(_) => false,
+            Data::List(nodes) => nodes.iter().any(Self::has_wrong),
+            Data::Map(entries) => entries.iter().any(|entry| entry.value.has_wrong()),
+            Data::Wrong => true,
+        }
+    }
+
     /// The same without places. What was reported already is null, which no decoder of a spec takes.
     pub(super) fn to_json(&self) -> Value {
         match &self.data {

@@ -7,7 +7,7 @@ use crate::fact::Kind;
 
 use super::problem::Notes;
 use super::scalar::Size;
-use super::suggest::one_of;
+use super::suggest::{one_of, signal};
 use super::tree::{Data, Node, kind_of};
 
 /// A node as a value of this kind; `None` with a note if it is none.
@@ -75,7 +75,9 @@ fn word(at: Span, text: &str, words: &[&'static str], notes: &mut Notes) -> Opti
     if words.contains(&text) {
         return Some(Value::from(text));
     }
-    notes.error(at, format!("unknown word `{text}`"), "").help(one_of(text, words.iter().copied()));
+    let signals = words.first().is_some_and(|word| word.starts_with("SIG"));
+    let help = if signals { signal(text) } else { one_of(text, words.iter().copied()) };
+    notes.error(at, format!("unknown word `{text}`"), "").help(help);
     None
 }
 
@@ -89,7 +91,8 @@ fn wrong<T>(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<T> {
     None
 }
 
-fn mend(node: &Node, kind: &Kind) -> Option<String> {
+/// How a value of the wrong type is mended, where that can be told.
+pub(super) fn mend(node: &Node, kind: &Kind) -> Option<String> {
     match (kind, &node.data) {
         (
             Kind::Text | Kind::Mode | Kind::Word(_),

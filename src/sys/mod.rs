@@ -11,7 +11,6 @@ mod process;
 mod random;
 mod signal_names;
 pub mod keyring;
-pub mod pipe;
 pub mod probes;
 pub mod raw;
 pub mod signals;

@@ -69,3 +69,23 @@ fn inside() -> View {
 fn outside() -> View {
     View::Outside("inside".to_owned())
 }
+
+#[test]
+fn every_part_of_the_language_is_decoded() {
+    let spec = load(Path::new("tests/specs/everything.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
+    let rows: Vec<&str> = spec.scenarios.iter().map(|scenario| scenario.row.as_str()).collect();
+    assert_eq!(rows, ["image=base, hostname=one", "image=busybox, hostname=two"]);
+    let claims: Vec<String> =
+        spec.scenarios[0].claims.iter().map(|claim| format!("{} [{}]", claim.name, claim.row)).collect();
+    let expected = [
+        "sees itself as PID 1 []",
+        "matches what is written []",
+        "tells a story [signal=SIGTERM, sender=host]",
+        "tells a story [signal=SIGTERM, sender=inside]",
+        "tells a story [signal=SIGKILL, sender=host]",
+        "tells a story [signal=SIGKILL, sender=inside]",
+        "is who it should be []",
+    ];
+    assert_eq!(claims, expected);
+    assert_eq!(spec.scenarios[1].sandboxes["web"].hostname.as_deref(), Some("two"));
+}

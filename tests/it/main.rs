@@ -6,3 +6,4 @@ mod image;
 mod language;
 mod attempts;
 mod facts;
+mod wrong_specs;

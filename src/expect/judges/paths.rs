@@ -5,12 +5,9 @@ use crate::expect::describe::{describe_matching, show};
 use crate::expect::expectation::Matching;
 use crate::fact::{Kind, Value, View};
 
-/// The device number of /dev/null, null(4): what runtimes bind over a file to mask it.
-const NULL: &str = "1:3";
-
 pub(in crate::expect) fn masked(matching: &Matching, _: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
     on_host(matching, scene, || {
-        Check::from(exists(value) && shows_nothing(value), || {
+        Check::from(is_masked(value), || {
             let label = if exists(value) {
                 format!("expected it masked, but it shows something: {}", show(value))
             } else {
@@ -26,35 +23,33 @@ pub(in crate::expect) fn absent(matching: &Matching, _: &Kind, value: &Value, sc
 }
 
 pub(in crate::expect) fn read_only(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
-    flag(matching, value, "read_only")
+    flag(matching, value, "mounted_read_only")
 }
 
 pub(in crate::expect) fn readable(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
-    flag(matching, value, "readable")
+    flag(matching, value, "can_read")
 }
 
 pub(in crate::expect) fn writable(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {
-    flag(matching, value, "writable")
+    flag(matching, value, "can_write")
 }
 
-/// What the host lacks as well says nothing of the sandbox.
+/// What the host lacks as well, or what is masked there already, says nothing of the sandbox.
 fn on_host(matching: &Matching, scene: &Scene<'_>, judge: impl FnOnce() -> Check) -> Check {
     match (scene.other)(&View::Host) {
         Err(reason) => {
             let label = format!("no observation of the host's: {reason}");
             Check::Broken(vec![Miss::labelled(matching.at, label, describe_matching(matching), None)])
         }
+        Ok(host) if is_masked(&host) => Check::NotMeasured("the host's own is masked".to_owned()),
         Ok(host) if exists(&host) => judge(),
         Ok(_) => Check::NotMeasured("the host has no such path".to_owned()),
     }
 }
 
-/// /dev/null in its place, an empty file, or an empty directory.
-fn shows_nothing(value: &Value) -> bool {
-    match value.get("type").and_then(Value::as_str) {
-        Some("char") => value.get("device").and_then(Value::as_str) == Some(NULL),
-        _ => value.get("empty").and_then(Value::as_bool) == Some(true),
-    }
+/// One of the covers of the runtimes lies over it.
+fn is_masked(value: &Value) -> bool {
+    exists(value) && value.get("mask").and_then(Value::as_str).is_some_and(|mask| mask != "none")
 }
 
 fn flag(matching: &Matching, value: &Value, name: &str) -> Check {
