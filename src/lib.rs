@@ -13,6 +13,7 @@ pub mod image;
 pub mod judge;
 pub mod plan;
 pub mod report;
+pub mod role;
 pub mod sandbox;
 pub mod spec;
 pub mod sys;
