@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    airtight::role::enter().unwrap_or(ExitCode::FAILURE)
+    airtight::role::enter().unwrap_or_else(airtight::cli::main)
 }

@@ -1,1 +1,64 @@
-//! cli
+//! The command line: one file per command.
+
+mod check;
+mod exit;
+mod explain;
+pub mod image;
+mod interrupt;
+mod list;
+mod loading;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+pub(crate) use interrupt::end_cleanly_on_signals;
+pub(crate) use loading::{Loaded, load};
+
+/// Verifies the isolation of Linux sandboxes: specs in YAML say what must hold, and airtight says of each claim whether it
+/// held.
+#[derive(Debug, Parser)]
+#[command(name = "airtight", version, about, after_help = exit::HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge the claims of specs on real sandboxes
+    Run(run::Run),
+    /// Read specs and say what is wrong with them, without running anything
+    Check(check::Check),
+    /// List the tests that specs make
+    List(list::List),
+    /// Explain a fact, an attempt, a matcher, or all of them
+    Explain(explain::Explain),
+    /// The images that sandboxes start from
+    Image(image::Image),
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let exit = match &arguments.command {
+        Command::Run(run) => run::run(run),
+        Command::Check(check) => check::run(check),
+        Command::List(list) => list::run(list),
+        Command::Explain(explain) => explain::run(explain),
+        Command::Image(image) => images(image),
+    };
+    exit.into()
+}
+
+fn images(image: &image::Image) -> Exit {
+    match image::run(image, &mut anstream::stdout()) {
+        Ok(()) => Exit::Held,
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            Exit::Broken
+        }
+    }
+}

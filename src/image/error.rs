@@ -90,8 +90,3 @@ pub(super) type Result<T> = std::result::Result<T, ImageError>;
 pub(super) fn io(call: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ImageError {
     move |error| Failure::from_io(call, &[&path], &error).into()
 }
-
-/// As [`io`], for an errno.
-pub(super) fn errno(call: &'static str, path: &Path) -> impl FnOnce(nix::errno::Errno) -> ImageError {
-    move |errno| Failure::new(call, &[&path], errno).into()
-}

@@ -1,5 +1,6 @@
 //! What a recipe says: one YAML file per image, its name is the file's.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -26,8 +27,6 @@ pub struct Recipe {
     pub about: String,
     /// What it is made of.
     pub source: Source,
-    /// The recipe's text, which is part of the image's key.
-    pub(super) text: String,
 }
 
 /// What an image is made of.
@@ -113,24 +112,8 @@ struct Written {
 }
 
 impl Recipe {
-    /// The recipe of this name that comes with airtight.
-    pub(super) fn bundled(name: &str) -> Result<Option<Self>> {
-        let found = BUNDLED.iter().find(|(bundled, _)| *bundled == name);
-        found.map(|(name, text)| Self::decode(name, text, Path::new(&format!("images/{name}.yaml")))).transpose()
-    }
-
-    /// Reads a recipe's file.
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let length = std::fs::metadata(path).map_err(io("stat", path))?.len();
-        if length > LONGEST {
-            return Err(wrong(path, format!("a recipe has at most {LONGEST} bytes, this has {length}")));
-        }
-        let text = std::fs::read_to_string(path).map_err(io("read", path))?;
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::decode(&name, &text, path)
-    }
-
-    fn decode(name: &str, text: &str, path: &Path) -> Result<Self> {
+    /// Decodes the text of the recipe at `path`, which errors name and from whose folder an archive's path is taken.
+    pub(super) fn decode(name: &str, text: &str, path: &Path) -> Result<Self> {
         super::store::check_name(name)?;
         let written: Written = serde_yaml::from_str(text).map_err(|error| wrong(path, error.to_string()))?;
         let source = match (written.host, written.archive, written.debian) {
@@ -139,7 +122,7 @@ impl Recipe {
             (None, None, Some(debian)) => Source::Debian(debian),
             _ => return Err(wrong(path, "a recipe has exactly one of `host`, `archive`, `debian`".to_owned())),
         };
-        let recipe = Self { name: name.to_owned(), about: written.about, source, text: text.to_owned() };
+        let recipe = Self { name: name.to_owned(), about: written.about, source };
         recipe.check(path)?;
         Ok(recipe)
     }
@@ -168,6 +151,14 @@ impl ArchiveSource {
     }
 }
 
+/// Reads a recipe's text.
+pub(super) fn read(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(io("open", path))?;
+    let length = file.take(LONGEST + 1).read_to_string(&mut text).map_err(io("read", path))?;
+    if length as u64 > LONGEST { Err(wrong(path, format!("a recipe has at most {LONGEST} bytes"))) } else { Ok(text) }
+}
+
 fn wrong(path: &Path, why: String) -> ImageError {
     ImageError::Recipe { path: path.display().to_string(), why }
 }
@@ -183,8 +174,8 @@ mod tests {
 
     #[test]
     fn the_bundled_recipes_are_right() {
-        for (name, _) in BUNDLED {
-            assert_eq!(Recipe::bundled(name).unwrap().unwrap().name, *name);
+        for (name, text) in BUNDLED {
+            assert_eq!(Recipe::decode(name, text, Path::new(name)).unwrap().name, *name);
         }
     }
 

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Result, io};
-
-/// A file as it stood when an image was made of it. The change time (ctime) is part of it, because a program can set mtime
-/// back but not ctime (inode(7)).
+/// A file or folder as it stood when an image was made of it, or that it was not there. The change time (ctime) is part of it,
+/// because a program can set mtime back but not ctime (inode(7)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     path: PathBuf,
+    seen: Option<Seen>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
     device: u64,
     inode: u64,
     size: u64,
@@ -20,26 +23,44 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of the file that `path` leads to; symbolic links are followed.
-    pub(super) fn of(path: &Path) -> Result<Self> {
-        let meta = std::fs::metadata(path).map_err(io("stat", path))?;
-        Ok(Self {
-            path: path.to_owned(),
+    /// The stamp of what `path` leads to; symbolic links are followed.
+    pub(super) fn of(path: &Path) -> Self {
+        let seen = std::fs::metadata(path).ok().map(|meta| Seen {
             device: meta.dev(),
             inode: meta.ino(),
             size: meta.len(),
             modified: (meta.mtime(), meta.mtime_nsec()),
             changed: (meta.ctime(), meta.ctime_nsec()),
-        })
+        });
+        Self { path: path.to_owned(), seen }
     }
 
-    /// Whether the file is still the same.
+    /// Whether nothing has changed.
     pub(super) fn holds(&self) -> bool {
-        Self::of(&self.path).is_ok_and(|now| now == *self)
+        Self::of(&self.path) == *self
     }
 
-    /// The stamp as bytes for a digest.
+    /// The stamp as text for a digest.
     pub(super) fn text(&self) -> String {
         format!("{self:?}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_holds_until_the_file_changes() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("file");
+        let absent = Stamp::of(&file);
+        assert!(absent.holds());
+        std::fs::write(&file, "one").unwrap();
+        assert!(!absent.holds());
+        let stamp = Stamp::of(&file);
+        assert!(stamp.holds());
+        std::fs::write(&file, "other").unwrap();
+        assert!(!stamp.holds());
     }
 }

@@ -32,6 +32,7 @@ pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,
     Seen, Sender, Spec, Step, Words,
 };
+pub(crate) use problem::bytes;
 pub use problem::{Problem, Problems};
 pub use scalar::{Percent, Size};
 pub use settings::{

@@ -113,7 +113,7 @@ fn short(text: String) -> String {
 }
 
 /// The bytes that a span covers, within its line.
-fn bytes(text: &str, at: Span) -> Range<usize> {
+pub(crate) fn bytes(text: &str, at: Span) -> Range<usize> {
     let mut start = 0;
     for _ in 1..at.line {
         start = text[start..].find('\n').map_or(text.len(), |newline| start + newline + 1);

@@ -1,7 +1,11 @@
 //! Signals: their dispositions in the agent, and sending them.
 #![expect(unsafe_code, reason = "sigaction(2) installs a function that runs at any time")]
 
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::{Failure, Result};
@@ -28,9 +32,31 @@ pub fn kill(pid: i32, signal: i32) -> Result<()> {
     Errno::result(result).map(drop).map_err(|errno| Failure::new("kill", &[&pid, &signal], errno))
 }
 
+/// A descriptor on which a byte can be read once SIGINT, SIGTERM or SIGHUP has come. A handler rather than a blocked signal:
+/// programs that are executed inherit what is blocked, and Ctrl-C would no longer end them.
+pub fn termination() -> Result<OwnedFd> {
+    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::new("pipe2", &[], errno))?;
+    // It is never closed: the handler may run until the process ends.
+    TOLD.store(write.into_raw_fd(), Ordering::Relaxed);
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        set(signal, SigHandler::Handler(tell), SaFlags::SA_RESTART)?;
+    }
+    Ok(read)
+}
+
+static TOLD: AtomicI32 = AtomicI32::new(-1);
+
+/// Async-signal-safe: only write(2), and errno kept for the code that was interrupted (signal-safety(7)).
+extern "C" fn tell(_: libc::c_int) {
+    let errno = Errno::last();
+    // SAFETY: one byte of a static string is written to a descriptor that stays open.
+    unsafe { libc::write(TOLD.load(Ordering::Relaxed), c"!".as_ptr().cast(), 1) };
+    errno.set();
+}
+
 fn set(signal: Signal, handler: SigHandler, flags: SaFlags) -> Result<()> {
     let action = SigAction::new(handler, flags, SigSet::empty());
-    // SAFETY: the handlers set here are the default action and `reap`, which is async-signal-safe.
+    // SAFETY: the handlers set here are the default action, `reap` and `tell`, which are async-signal-safe.
     let result = unsafe { sigaction(signal, &action) };
     result.map(drop).map_err(|errno| Failure::new("sigaction", &[&signal], errno))
 }

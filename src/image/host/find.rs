@@ -16,11 +16,11 @@ const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 /// A program of the recipe, as it is on this host.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Found {
+struct Found {
     /// Its name in the recipe.
-    pub(in super::super) name: String,
-    /// Where it is and what it was; nothing if the host lacks it.
-    pub(in super::super) at: Option<(PathBuf, Stamp)>,
+    name: String,
+    /// Where it is; nothing if the host lacks it.
+    at: Option<PathBuf>,
     optional: bool,
 }
 
@@ -38,27 +38,40 @@ pub(in super::super) struct Plan {
 }
 
 impl Plan {
-    /// The files besides the programs that go into the image, as they stand.
-    pub(in super::super) fn stamps(&self) -> Result<Vec<Stamp>> {
-        self.interpreters.iter().chain(self.libraries.values()).map(|path| Stamp::of(path)).collect()
+    /// The files that go into the image, as they stand.
+    pub(in super::super) fn stamps(&self) -> Vec<Stamp> {
+        let programs = self.programs.iter().map(|(_, path)| path);
+        programs.chain(&self.interpreters).chain(self.libraries.values()).map(|path| Stamp::of(path)).collect()
+    }
+
+    /// The names under which the files go into the image.
+    pub(in super::super) fn names(&self) -> String {
+        format!("{:?} {:?} {:?}", self.programs, self.libraries, self.report)
     }
 }
 
-/// Looks for the programs along PATH and then in the system's directories. One stat for each miss: cheap enough for each run.
-pub(in super::super) fn find(source: &HostSource) -> Vec<Found> {
+/// The directories in which programs are looked for. As long as none of them changes, each name leads where it led: a new file
+/// in a directory changes the directory's times.
+pub(in super::super) fn directories() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories: Vec<PathBuf> = std::env::split_paths(&path).chain(std::env::split_paths(SYSTEM)).collect();
+    let mut all: Vec<PathBuf> = std::env::split_paths(&path).chain(std::env::split_paths(SYSTEM)).collect();
+    // A relative directory means another place in each run.
+    all.retain(|directory| directory.is_absolute());
+    all.dedup();
+    all
+}
+
+fn find(source: &HostSource) -> Vec<Found> {
+    let directories = directories();
     let required = source.programs.iter().map(|name| (name, false));
     let all = required.chain(source.optional.iter().map(|name| (name, true)));
     all.map(|(name, optional)| Found { name: name.clone(), at: look(name, &directories), optional }).collect()
 }
 
-/// The first executable file of this name. A relative directory on PATH is passed over: it means another place in each run.
-fn look(name: &str, directories: &[PathBuf]) -> Option<(PathBuf, Stamp)> {
-    directories.iter().filter(|directory| directory.is_absolute()).map(|directory| directory.join(name)).find_map(|path| {
-        let meta = std::fs::metadata(&path).ok()?;
-        let executable = meta.is_file() && meta.permissions().mode() & 0o111 != 0;
-        executable.then(|| Stamp::of(&path).ok().map(|stamp| (path, stamp))).flatten()
+/// The first executable file of this name.
+fn look(name: &str, directories: &[PathBuf]) -> Option<PathBuf> {
+    directories.iter().map(|directory| directory.join(name)).find(|path| {
+        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     })
 }
 
@@ -70,10 +83,10 @@ pub(in super::super) fn available(source: &HostSource) -> std::result::Result<()
 }
 
 /// Follows the programs to all that they need.
-pub(in super::super) fn plan(source: &HostSource, found: &[Found]) -> Result<Plan> {
+pub(in super::super) fn plan(source: &HostSource) -> Result<Plan> {
     let mut plan =
         Plan { programs: Vec::new(), interpreters: Vec::new(), libraries: BTreeMap::new(), report: Report::default() };
-    for program in found {
+    for program in &find(source) {
         match add(&mut plan, program, source) {
             Ok(()) => {}
             Err(error) if program.optional => {
@@ -86,7 +99,7 @@ pub(in super::super) fn plan(source: &HostSource, found: &[Found]) -> Result<Pla
 }
 
 fn add(plan: &mut Plan, program: &Found, source: &HostSource) -> Result<()> {
-    let (path, _) = program.at.as_ref().ok_or_else(|| missing(&program.name, source))?;
+    let path = program.at.as_ref().ok_or_else(|| missing(&program.name, source))?;
     if !is_elf(path) {
         return Err(ImageError::Unfit { path: path.clone(), why: what_else(path) });
     }

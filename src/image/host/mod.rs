@@ -5,4 +5,4 @@ mod files;
 mod find;
 
 pub(super) use build::build;
-pub(super) use find::{Found, Plan, available, find, plan};
+pub(super) use find::{Plan, available, directories, plan};

@@ -10,11 +10,14 @@
 //! ```
 
 mod cache;
+mod image;
+mod list;
 mod memo;
 mod names;
 mod reference;
 mod work;
 mod workshop;
 
-pub use cache::{Listed, Rootfs, Store};
+pub use cache::{Rootfs, Store};
+pub use list::{Listed, Removed};
 pub(super) use names::check_name;

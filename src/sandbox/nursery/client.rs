@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use rustix::process::pidfd_send_signal;
 
 use super::protocol::{Report, Request};
@@ -40,11 +43,18 @@ pub enum NurseryError {
     Unexpected(String),
 }
 
-/// A handle to the nursery. When it is dropped the nursery kills all that it made, cleans up, and ends.
+/// A handle to the nursery. When it is dropped the nursery kills all that it made, cleans up, and ends; that is waited for.
 #[derive(Debug)]
 pub struct Nursery {
-    socket: OwnedFd,
+    farewell: Farewell,
     run: RunDirectory,
+}
+
+/// What ends the nursery.
+#[derive(Debug)]
+pub struct Farewell {
+    socket: OwnedFd,
+    pid: i32,
 }
 
 impl Nursery {
@@ -57,8 +67,14 @@ impl Nursery {
                 drop(ours);
                 serve::serve(theirs, &run)
             }
-            Cloned::Parent(_) => Ok(Self { socket: ours, run }),
+            Cloned::Parent(child) => Ok(Self { farewell: Farewell { socket: ours, pid: child.pid }, run }),
         }
+    }
+
+    /// Another handle that can end it.
+    pub fn farewell(&self) -> Result<Farewell, Failure> {
+        let socket = self.farewell.socket.try_clone().map_err(|error| Failure::from_io("dup", &[], &error))?;
+        Ok(Farewell { socket, pid: self.farewell.pid })
     }
 
     /// The directory of this run.
@@ -72,9 +88,25 @@ impl Nursery {
         let bytes = serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
         let [input, output, errors] = streams;
         let fds = [input, output, errors, theirs.as_raw_fd()];
-        sys::send(self.socket.as_fd(), &bytes, &fds).map_err(|_| NurseryError::Gone)?;
+        sys::send(self.farewell.socket.as_fd(), &bytes, &fds).map_err(|_| NurseryError::Gone)?;
         drop(theirs);
         Process::await_birth(ours)
+    }
+}
+
+impl Farewell {
+    /// Ends the nursery and everything it made, and waits until it has cleaned up.
+    pub fn say(&self) {
+        // To the nursery this is the end of the runner. It fails only if the nursery has gone already.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
+        // Likewise.
+        let _ = waitpid(Pid::from_raw(self.pid), None);
+    }
+}
+
+impl Drop for Nursery {
+    fn drop(&mut self) {
+        self.farewell.say();
     }
 }
 

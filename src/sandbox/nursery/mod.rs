@@ -9,6 +9,6 @@ mod orphans;
 mod protocol;
 mod serve;
 
-pub use client::{Nursery, NurseryError, Process};
+pub use client::{Farewell, Nursery, NurseryError, Process};
 
 pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request};

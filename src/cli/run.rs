@@ -1,0 +1,114 @@
+//! `airtight run`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Exit, Loaded, end_cleanly_on_signals, load};
+use crate::engine::{Engine, Keep, Listener, Options};
+use crate::plan::{Choice, Plan, choose};
+use crate::report::{Json, Pretty};
+use crate::sandbox::{self, Nursery, Runtime};
+
+/// Judge the claims of specs on real sandboxes
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Spec files, or folders of them [default: specs]
+    specs: Vec<PathBuf>,
+    /// Only claims whose sentence contains this, or matches it if it has a `*`
+    #[arg(long = "claim", value_name = "PATTERN")]
+    claims: Vec<String>,
+    /// Only what has this tag
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The runtimes to run on, or `all` [default: what the spec names, else native]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    runtime: Vec<String>,
+    /// How many sandboxes to run side by side [default: the number of CPUs]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// How to tell what became of the claims
+    #[arg(long, value_enum, default_value_t = Format::Pretty)]
+    format: Format,
+    /// Fail where this need is not met instead of skipping: a need's first word (`root`, `image`, `program`), the whole need,
+    /// or `all`; also from AIRTIGHT_REQUIRE
+    #[arg(long, value_name = "NEED", value_delimiter = ',', env = "AIRTIGHT_REQUIRE")]
+    require: Vec<String>,
+}
+
+/// A report's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Pretty,
+    /// One JSON object a line
+    Json,
+}
+
+/// Does it.
+pub(super) fn run(arguments: &Run) -> Exit {
+    try_run(arguments).unwrap_or_else(|exit| exit)
+}
+
+fn try_run(arguments: &Run) -> Result<Exit, Exit> {
+    // Before the first thread.
+    let nursery = Nursery::start().map_err(|error| broken(&error))?;
+    end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
+    let runtimes = runtimes(&arguments.runtime)?;
+    let plan = plan(&load(&arguments.specs)?, &runtimes, arguments)?;
+    let options = Options {
+        jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
+        required: arguments.require.clone(),
+        keep: Keep::usual(),
+    };
+    let engine = Engine::new(nursery, options).map_err(|error| broken(&error))?;
+    let mut listener: Box<dyn Listener> = match arguments.format {
+        Format::Pretty => Box::new(Pretty::new(&plan, engine.required().to_vec())),
+        Format::Json => Box::new(Json::default()),
+    };
+    let summary = engine.run(&plan, listener.as_mut());
+    // What is still in the buffer is told before the sandboxes' nursery is waited for.
+    let _ = std::io::stdout().flush();
+    Ok(Exit::of(&summary))
+}
+
+fn plan(loaded: &[Loaded], runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
+    let mut plan = Plan::default();
+    for Loaded { spec, prefix } in loaded {
+        plan.add(spec, prefix, runtimes).map_err(|error| wrong(&error))?;
+    }
+    plan.check_names().map_err(|error| wrong(&error))?;
+    let choice = Choice { claims: arguments.claims.clone(), tags: arguments.tags.clone() };
+    plan.tests.retain(|test| choose(test, &choice));
+    if plan.tests.is_empty() {
+        return Err(wrong(&"no claim is chosen: nothing would be checked"));
+    }
+    Ok(plan)
+}
+
+/// The runtimes of these names.
+fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(sandbox::names().into_iter().filter_map(sandbox::by_name).collect());
+    }
+    let find = |name: &String| {
+        let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));
+        sandbox::by_name(name).ok_or_else(|| wrong(&unknown()))
+    };
+    names.iter().map(find).collect()
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+fn wrong(error: &dyn std::fmt::Display) -> Exit {
+    anstream::eprintln!("error: {error}");
+    Exit::Wrong
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Exit {
+    anstream::eprintln!("error: {error}");
+    Exit::Broken
+}

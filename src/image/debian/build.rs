@@ -1,0 +1,130 @@
+//! Runs the tool, bounded in time, and takes what it makes.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::mirror::{configured, probe};
+use super::tool::Tool;
+use crate::image::archive::feed;
+use crate::image::error::{ImageError, Result, io};
+use crate::image::recipe::{DebianSource, Limits};
+use crate::image::report::Report;
+use crate::image::unpack::Order;
+use crate::image::{guard, skeleton};
+
+/// A minimal suite takes 15 s from a mirror nearby; this is for a slow one.
+const LONGEST: Duration = Duration::from_secs(1800);
+
+/// How much of the tool's output an error shows.
+const SHOWN: u64 = 4096;
+
+/// Says why the suite cannot be made here: a program is missing, the mirror does not answer.
+pub(in super::super) fn available(source: &DebianSource) -> std::result::Result<(), String> {
+    Tool::choose()?;
+    probe(&mirror_of(source), &source.suite)
+}
+
+fn mirror_of(source: &DebianSource) -> String {
+    source.mirror.clone().unwrap_or_else(configured)
+}
+
+/// Makes the image in the empty directory `root`.
+pub(in super::super) fn build(name: &str, source: &DebianSource, root: &Path) -> Result<Report> {
+    let tool = Tool::choose().map_err(|why| ImageError::Unavailable { name: name.to_owned(), why })?;
+    let words = tool.command(source, &mirror_of(source), root);
+    let shown = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let mut command = crate::role::command(guard::WORD).map_err(|why| ImageError::Unavailable { name: name.to_owned(), why })?;
+    let log = tempfile::tempfile().map_err(io("open", Path::new("/tmp")))?;
+    let writer = log.try_clone().map_err(io("dup", root))?;
+    let system = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    command.args(&words).env("PATH", system).env("LC_ALL", "C").stdin(Stdio::null()).stderr(writer);
+    let run = Run { shown, log };
+    match tool {
+        Tool::Mmdebstrap => run.tar(command.stdout(Stdio::piped()).spawn(), root),
+        Tool::Debootstrap => {
+            let also = run.log.try_clone().map_err(io("dup", root))?;
+            run.wait(&mut command.stdout(also).spawn().map_err(io("execve", Path::new("/proc/self/exe")))?, Instant::now() + LONGEST)?;
+            skeleton::complete(root)?;
+            Ok(Report::default())
+        }
+    }
+}
+
+/// A tool at work, and what it says.
+struct Run {
+    shown: String,
+    log: File,
+}
+
+impl Run {
+    /// Feeds the tar that the tool writes to the unpacker, on this thread; another one stops the tool when its time is over.
+    fn tar(&self, child: std::io::Result<Child>, root: &Path) -> Result<Report> {
+        let mut child = child.map_err(io("execve", Path::new("/proc/self/exe")))?;
+        let stdout = child.stdout.take();
+        let order = Order { root: root.to_owned(), layer: false, limits: Limits::default() };
+        let mut report = Report::default();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| self.wait(&mut child, Instant::now() + LONGEST));
+            let fed = stdout.map(|stdout| feed(stdout, &order, &mut report));
+            let waited = waiting.join();
+            // The tool's own failure comes first: a cut tar is what follows from it.
+            waited.unwrap_or_else(|_| Err(self.failed("could not be waited for")))?;
+            match fed {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(why)) => Err(ImageError::Archive { archive: self.shown.clone(), why }),
+                None => Err(self.failed("has no standard output")),
+            }
+        })?;
+        Ok(report)
+    }
+
+    /// Waits until the tool ends well; stops it at the deadline.
+    fn wait(&self, child: &mut Child, deadline: Instant) -> Result<()> {
+        let ended = ends_by(child, deadline);
+        if !ended {
+            child.kill().map_err(io("kill", Path::new(&self.shown)))?;
+        }
+        let status = child.wait().map_err(io("wait", Path::new(&self.shown)))?;
+        match (ended, status.success()) {
+            (false, _) => Err(self.failed(&format!("was stopped after {} s", LONGEST.as_secs()))),
+            (true, true) => Ok(()),
+            (true, false) => Err(self.failed(&format!("failed ({status})"))),
+        }
+    }
+
+    fn failed(&self, how: &str) -> ImageError {
+        ImageError::Builder { command: self.shown.clone(), how: how.to_owned(), output: self.tail().unwrap_or_default() }
+    }
+
+    /// The end of what the tool said, where the reason is.
+    fn tail(&self) -> std::io::Result<String> {
+        let mut log = self.log.try_clone()?;
+        let length = log.seek(SeekFrom::End(0))?;
+        log.seek(SeekFrom::Start(length.saturating_sub(SHOWN)))?;
+        let mut text = Vec::new();
+        log.take(SHOWN).read_to_end(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// Waits on a pidfd, which becomes readable when the process ends (pidfd_open(2)).
+fn ends_by(child: &Child, deadline: Instant) -> bool {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let Some(Ok(pidfd)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return true };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left.as_millis()).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), PollFlags::POLLIN)], timeout) {
+            Ok(0) if left.is_zero() => return false,
+            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) => return true,
+            Err(_) => return true,
+        }
+    }
+}

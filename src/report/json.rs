@@ -1,0 +1,73 @@
+//! JSON lines: one object for each test, one for the run.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::engine::{Ended, Event, Listener, Outcome, Summary, Trouble};
+use crate::plan::Test;
+
+/// Writes events to standard output, a line each.
+#[derive(Debug, Default)]
+pub struct Json {}
+
+/// A line. `type` says which it is.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line<'a> {
+    Test(TestLine<'a>),
+    Summary { counts: &'a Summary, milliseconds: u128 },
+}
+
+#[derive(Serialize)]
+struct TestLine<'a> {
+    name: &'a str,
+    file: String,
+    line: usize,
+    scenario: &'a str,
+    claim: &'a str,
+    runtime: &'a str,
+    outcome: Ended,
+    milliseconds: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    need: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<&'a Trouble>,
+}
+
+impl Listener for Json {
+    fn hear(&mut self, event: &Event<'_>) {
+        let line = match event {
+            Event::Started { .. } | Event::Building { .. } => return,
+            Event::Ended { test, outcome, took } => Line::Test(line(test, outcome, took.as_millis())),
+            Event::Finished { summary, took } => Line::Summary { counts: summary, milliseconds: took.as_millis() },
+        };
+        if let Ok(text) = serde_json::to_string(&line) {
+            // A reader that has gone needs no more lines.
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
+    }
+}
+
+fn line<'a>(test: &'a Test, outcome: &'a Outcome, milliseconds: u128) -> TestLine<'a> {
+    let (need, reason) = match outcome {
+        Outcome::Skipped(skip) => (Some(skip.need.as_str()), Some(skip.reason.as_str())),
+        Outcome::NotMeasured(reason) => (None, Some(reason.as_str())),
+        _ => (None, None),
+    };
+    TestLine {
+        name: &test.name,
+        file: test.claim().source.path.display().to_string(),
+        line: test.claim().at.line,
+        scenario: &test.scenario().name,
+        claim: &test.claim().name,
+        runtime: test.runtime.name(),
+        outcome: outcome.ended(),
+        milliseconds,
+        need,
+        reason,
+        trouble: outcome.trouble(),
+    }
+}

@@ -1,0 +1,159 @@
+//! For people: each claim in the order of the specs, then the numbers, then the evidence.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use super::trouble;
+use crate::engine::{Ended, Event, Listener, Outcome, Summary};
+use crate::plan::{Plan, Test};
+
+/// Tells a run on standard output, with a progress line on a terminal's standard error.
+#[derive(Debug)]
+pub struct Pretty {
+    required: Vec<String>,
+    /// The place of each test in the plan.
+    places: HashMap<String, usize>,
+    /// Lines of tests that have ended before an earlier one.
+    waiting: BTreeMap<usize, Line>,
+    next: usize,
+    scenario: String,
+    ended: usize,
+    /// What is red, by its place in the plan.
+    evidence: BTreeMap<usize, String>,
+    progress: bool,
+}
+
+/// What is told of a test once it is its turn.
+#[derive(Debug)]
+struct Line {
+    scenario: String,
+    text: String,
+}
+
+impl Pretty {
+    /// For this plan. `required` are the needs that must be met.
+    pub fn new(plan: &Plan, required: Vec<String>) -> Self {
+        let places = plan.tests.iter().enumerate().map(|(place, test)| (test.name.clone(), place)).collect();
+        Self {
+            required,
+            places,
+            waiting: BTreeMap::new(),
+            next: 0,
+            scenario: String::new(),
+            ended: 0,
+            evidence: BTreeMap::new(),
+            progress: std::io::stderr().is_terminal() && std::io::stdout().is_terminal(),
+        }
+    }
+
+    fn end(&mut self, test: &Test, outcome: &Outcome) {
+        let place = self.places.get(&test.name).copied().unwrap_or(0);
+        self.ended += 1;
+        if let Some(trouble) = outcome.trouble() {
+            let color = std::io::stdout().is_terminal();
+            self.evidence.insert(place, trouble::render(test, outcome.ended(), trouble, color));
+        }
+        let scenario = heading(test);
+        self.waiting.insert(place, Line { scenario, text: line(test, outcome, &self.required) });
+        self.clear_progress();
+        while let Some(line) = self.waiting.remove(&self.next) {
+            self.tell(&line);
+            self.next += 1;
+        }
+        self.show_progress();
+    }
+
+    fn tell(&mut self, line: &Line) {
+        if line.scenario != self.scenario {
+            let gap = if self.scenario.is_empty() { "" } else { "\n" };
+            say(&format!("{gap}{}", line.scenario));
+            self.scenario.clone_from(&line.scenario);
+        }
+        say(&line.text);
+    }
+
+    fn show_progress(&self) {
+        if self.progress && self.ended < self.places.len() {
+            anstream::eprint!("  {} of {} claims", self.ended, self.places.len());
+        }
+    }
+
+    fn clear_progress(&self) {
+        if self.progress {
+            anstream::eprint!("\r\x1b[K");
+        }
+    }
+
+    fn finish(&self, summary: &Summary, took: Duration) {
+        say(&format!("\n{}", totals(summary, took)));
+        for (reason, count) in &summary.reasons {
+            say(&format!("  {count:>4} × {reason}"));
+        }
+        if summary.required > 0 {
+            say(&format!("{} of the skipped claims were required to be measured", summary.required));
+        } else if summary.measured() == 0 && self.evidence.is_empty() {
+            say("nothing was measured");
+        }
+        for block in self.evidence.values() {
+            say(&format!("\n{block}"));
+        }
+    }
+}
+
+impl Listener for Pretty {
+    fn hear(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started { .. } => self.show_progress(),
+            Event::Building { image } => anstream::eprintln!("building the image {image}, which is kept for later runs"),
+            Event::Ended { test, outcome, .. } => self.end(test, outcome),
+            Event::Finished { summary, took } => self.finish(summary, *took),
+        }
+    }
+}
+
+fn heading(test: &Test) -> String {
+    let row = &test.scenario().row;
+    let row = if row.is_empty() { String::new() } else { format!(" ({row})") };
+    format!("{}  {}{row}", test.spec.path.display(), test.scenario().name)
+}
+
+fn line(test: &Test, outcome: &Outcome, required: &[String]) -> String {
+    let style = style(outcome, required);
+    let word = outcome.ended().word();
+    let row = &test.claim().row;
+    let row = if row.is_empty() { String::new() } else { format!(" ({row})") };
+    let runtime = test.runtime.name();
+    let runtime = if runtime == "native" { String::new() } else { format!(" [{runtime}]") };
+    let reason = match outcome {
+        Outcome::Skipped(skip) => format!(": {}: {}", skip.need, skip.reason),
+        Outcome::NotMeasured(reason) => format!(": {reason}"),
+        _ => String::new(),
+    };
+    format!("  {style}{word:<12}{style:#} {}{row}{runtime}{reason}", test.claim().name)
+}
+
+fn style(outcome: &Outcome, required: &[String]) -> Style {
+    let color = match outcome {
+        Outcome::Passed => AnsiColor::Green,
+        Outcome::Skipped(skip) if skip.is_required(required) => AnsiColor::Red,
+        Outcome::Skipped(_) | Outcome::NotMeasured(_) => AnsiColor::Yellow,
+        Outcome::Failed(_) | Outcome::Broken(_) => AnsiColor::Red,
+    };
+    color.on_default()
+}
+
+fn totals(summary: &Summary, took: Duration) -> String {
+    let all: usize = Ended::ALL.iter().map(|ended| summary.of(*ended)).sum();
+    let counts: Vec<String> =
+        Ended::ALL.iter().map(|ended| format!("{} {}", summary.of(*ended), ended.word())).collect();
+    let claims = if all == 1 { "claim" } else { "claims" };
+    format!("{all} {claims}: {}; {:.2} s", counts.join(", "), took.as_secs_f64())
+}
+
+fn say(text: &str) {
+    // A reader that has gone needs no more lines.
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
