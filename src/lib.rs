@@ -9,6 +9,7 @@ pub mod cli;
 pub mod engine;
 pub mod expect;
 pub mod fact;
+pub mod harness;
 pub mod image;
 pub mod judge;
 pub mod plan;

@@ -1,0 +1,183 @@
+//! Specs as tests: a test program of another crate is this one line, with `harness = false` in its `Cargo.toml`.
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     airtight::harness::run("specs")
+//! }
+//! ```
+//!
+//! It takes libtest's options through libtest-mimic, which also says what it does not do; `cargo test NAME`, `--exact`, `--list`,
+//! `--skip` and cargo-nextest work. A claim that is skipped or not measured is an ignored test with the reason. Unlike libtest's own,
+//! a run that was asked for tests and measured none of them fails.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
+
+use crate::cli::{Exit, Loaded, end_cleanly_on_signals, load};
+use crate::engine::{Engine, Event, Keep, Listener, Options, Outcome};
+use crate::plan::{Plan, Test};
+use crate::report;
+use crate::sandbox::Nursery;
+
+/// Runs the specs below a folder as tests, by the command line. The folder is relative to the crate, where cargo and nextest
+/// run its tests.
+pub fn run(specs: impl AsRef<Path>) -> ExitCode {
+    // An agent, or another hidden role, is this very program.
+    crate::role::enter().unwrap_or_else(|| try_run(specs.as_ref()).unwrap_or_else(ExitCode::from))
+}
+
+fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
+    let arguments = Arguments::from_args();
+    // Before the first thread.
+    let nursery = Nursery::start().map_err(|error| broken(&error))?;
+    end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
+    let required = required();
+    let mut plan = plan(specs, &arguments)?;
+    let slots = Arc::new(Slots::default());
+    let mut trials: Vec<Trial> = plan.tests.iter().map(|test| trial(test, &slots, &required)).collect();
+    trials.sort_by(|one, other| one.name().cmp(other.name()));
+    let chosen: Vec<String> = trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
+    plan.tests.retain(|test| chosen.contains(&test.name));
+    let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual() };
+    let engine = Engine::new(nursery, options).map_err(|error| broken(&error))?;
+    let conclusion = std::thread::scope(|scope| {
+        scope.spawn(|| engine.run(&plan, &mut Filling(Arc::clone(&slots))));
+        libtest_mimic::run(&arguments, trials)
+    });
+    Ok(verdict(&arguments, &conclusion))
+}
+
+/// Nothing is run where tests are only listed, or where libtest would not run them.
+fn runs(arguments: &Arguments, trial: &Trial) -> bool {
+    !arguments.list && !arguments.ignored && !arguments.is_filtered_out(trial)
+}
+
+/// A run that measured nothing is red, unless it was asked for one single test by its exact name: then whoever asked, as nextest
+/// does, adds up.
+fn verdict(arguments: &Arguments, conclusion: &Conclusion) -> ExitCode {
+    if arguments.list || conclusion.has_failed() {
+        return conclusion.exit_code();
+    }
+    if conclusion.num_passed == 0 && conclusion.num_ignored > 0 && !arguments.exact && !arguments.ignored {
+        anstream::eprintln!("error: {} claims were chosen, and none of them was measured", conclusion.num_ignored);
+        return Exit::Unmeasured.into();
+    }
+    ExitCode::SUCCESS
+}
+
+fn plan(specs: &Path, arguments: &Arguments) -> Result<Plan, Exit> {
+    let mut plan = Plan::default();
+    for Loaded { spec, prefix } in load_wanted(specs, arguments)? {
+        plan.add(&spec, &prefix, &[]).map_err(|error| wrong(&error))?;
+    }
+    plan.check_names().map_err(|error| wrong(&error))?;
+    Ok(plan)
+}
+
+/// A test that is asked for by its exact name costs only its own spec.
+fn load_wanted(specs: &Path, arguments: &Arguments) -> Result<Vec<Loaded>, Exit> {
+    let prefix = arguments.filter.as_ref().filter(|_| arguments.exact).and_then(|name| name.split("::").next());
+    let Some(prefix) = prefix else { return load(&[specs.to_owned()]) };
+    let candidates = ["yaml", "yml"].map(|ending| PathBuf::from(format!("{}/{prefix}.{ending}", specs.display())));
+    match candidates.into_iter().find(|path| path.is_file()) {
+        Some(path) => Ok(load(&[path])?.into_iter().map(|loaded| Loaded { prefix: prefix.to_owned(), ..loaded }).collect()),
+        // Another test program of the crate has it.
+        None => Ok(Vec::new()),
+    }
+}
+
+fn trial(test: &Test, slots: &Arc<Slots>, required: &[String]) -> Trial {
+    let (name, slots, required) = (test.name.clone(), Arc::clone(slots), required.to_vec());
+    let told = name.clone();
+    Trial::ignorable_test(name, move || match slots.wait_for(&told) {
+        Told::Passed => Ok(Completion::Completed),
+        Told::Ignored { required: need, reason } if need.is_required(&required) => {
+            Err(Failed::from(format!("required, but skipped: {reason}")))
+        }
+        Told::Ignored { reason, .. } => Ok(Completion::ignored_with(reason)),
+        Told::Red(text) => Err(Failed::from(text)),
+    })
+}
+
+/// What a test's trial is told.
+#[derive(Debug)]
+enum Told {
+    Passed,
+    Ignored { required: crate::plan::Skip, reason: String },
+    Red(String),
+}
+
+/// Outcomes by test, put there by the engine and taken by the trials.
+#[derive(Debug, Default)]
+struct Slots {
+    told: Mutex<HashMap<String, Told>>,
+    changed: Condvar,
+}
+
+impl Slots {
+    /// The engine tells something of every test, in bounded time.
+    fn wait_for(&self, name: &str) -> Told {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match told.remove(name) {
+                Some(outcome) => return outcome,
+                None => told = self.changed.wait(told).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn fill(&self, test: &Test, outcome: &Outcome) {
+        let told = match outcome {
+            Outcome::Passed => Told::Passed,
+            Outcome::Skipped(skip) => {
+                Told::Ignored { reason: format!("{}: {}", skip.need, skip.reason), required: skip.clone() }
+            }
+            Outcome::NotMeasured(reason) => Told::Ignored {
+                required: crate::plan::Skip { need: "given".to_owned(), reason: reason.clone() },
+                reason: format!("not measured: {reason}"),
+            },
+            Outcome::Failed(trouble) | Outcome::Broken(trouble) => {
+                Told::Red(report::render(test, outcome.ended(), trouble, std::io::stdout().is_terminal()))
+            }
+        };
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(test.name.clone(), told);
+        self.changed.notify_all();
+    }
+}
+
+/// Listens to the engine.
+struct Filling(Arc<Slots>);
+
+impl Listener for Filling {
+    fn hear(&mut self, event: &Event<'_>) {
+        if let Event::Ended { test, outcome, .. } = event {
+            self.0.fill(test, outcome);
+        }
+    }
+}
+
+fn jobs(arguments: &Arguments) -> usize {
+    let cpus = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    arguments.test_threads.unwrap_or_else(cpus).max(1)
+}
+
+/// Needs that must be met, from AIRTIGHT_REQUIRE, with commas.
+fn required() -> Vec<String> {
+    let given = std::env::var("AIRTIGHT_REQUIRE").unwrap_or_default();
+    given.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+fn wrong(error: &dyn std::fmt::Display) -> Exit {
+    anstream::eprintln!("error: {error}");
+    Exit::Wrong
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Exit {
+    anstream::eprintln!("error: {error}");
+    Exit::Broken
+}

@@ -1,0 +1,5 @@
+//! The bundled specs, a test for each claim.
+
+fn main() -> std::process::ExitCode {
+    airtight::harness::run("specs")
+}
