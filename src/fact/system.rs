@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::evidence::{io_name, lines, malformed, number, read, reading, show, words};
+use super::evidence::{io_name, lines, malformed, number, read, reading, show, trim, words};
 use super::vantage::{EVERYWHERE, ITSELF};
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
 
@@ -84,6 +84,22 @@ pub(super) const TIME_OFFSETS: Fact = Fact {
            process's children will be in.",
     example: "time_offsets: { monotonic: 0, boottime: 0 }",
     observe: |subject, _| time_offsets(subject),
+    relate: None,
+};
+
+/// `boot_id`
+pub(super) const BOOT_ID: Fact = Fact {
+    name: "boot_id",
+    argument: None,
+    kind: Kind::Text,
+    views: ITSELF,
+    brief: "The random identifier of this boot of the kernel.",
+    long: "/proc/sys/kernel/random/boot_id, random(4). It is the host's unless a runtime covers the file.",
+    example: "boot_id: { matches: '^[0-9a-f-]{36}$' }",
+    observe: |_, _| {
+        let bytes = read("/proc/sys/kernel/random/boot_id")?;
+        Ok(reading(show(trim(&bytes)), &bytes))
+    },
     relate: None,
 };
 

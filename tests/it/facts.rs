@@ -106,7 +106,7 @@ fn a_sandbox_without_proc_still_tells_who_it_is() {
         assert!(started.value(fact, "").is_ok(), "{fact}");
     }
     for (fact, file) in
-        [("namespaces", "ns/cgroup"), ("seccomp", "status"), ("processes", "stat"), ("sockets", "net/unix")]
+        [("namespaces", "ns/ipc"), ("seccomp", "status"), ("processes", "stat"), ("sockets", "net/unix")]
     {
         let reason = started.value(fact, "").unwrap_err();
         assert_eq!(reason, format!("cannot read /proc/self/{file}: ENOENT"));
