@@ -65,10 +65,10 @@ pub fn check_argument(fact: &Fact, argument: &str) -> Result<(), String> {
         None if argument.is_empty() => Ok(()),
         None => Err(format!("`{}` takes no argument", fact.name)),
         Some(what) if argument.is_empty() => Err(format!("`{}` needs a {what}", fact.name)),
-        Some("PATH") => super::paths::absolute(argument).map_err(|wrong| wrong.reason),
+        Some("PATH") => paths::absolute(argument).map_err(|wrong| wrong.reason),
         Some(_) if argument.contains('\0') => Err("a name cannot hold a NUL byte".to_owned()),
-        Some(_) if fact.name == "kernel_config" => super::kernel_config::check(argument),
-        Some(_) if fact.name == "sysctls" => super::sysctl::file(argument).map(drop),
+        Some(_) if fact.name == "kernel_config" => kernel_config::check(argument),
+        Some(_) if fact.name == "sysctls" => sysctl::file(argument).map(drop),
         Some(_) => Ok(()),
     }
 }

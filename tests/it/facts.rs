@@ -68,11 +68,14 @@ fn covers_of_runtimes_are_told() {
     std::fs::create_dir(path("hidden")).unwrap();
     std::fs::create_dir(path("plain")).unwrap();
     std::fs::write(path("secret"), "secret").unwrap();
+    std::fs::write(path("closed"), "").unwrap();
     let script = format!(
-        "mount --bind /dev/null {} && mount -t tmpfs -o ro none {} && mount --bind {} {2} && exec \"$@\"",
+        "mount --bind /dev/null {} && mount -t tmpfs -o ro none {} && mount --bind {} {2} && \
+         chmod 0 {3} && mount --bind {3} {3} && exec \"$@\"",
         path("secret"),
         path("hidden"),
         path("plain"),
+        path("closed"),
     );
     let mut started = start(&script);
     let mut check = |name: &str, field: &str, expected: Value| {
@@ -83,6 +86,7 @@ fn covers_of_runtimes_are_told() {
     check("hidden", "mask", json!("empty_directory"));
     check("hidden", "mounted_read_only", json!(true));
     check("hidden", "can_write", json!(false));
+    check("closed", "mask", json!("inaccessible"));
     check("plain", "mask", json!("none"));
     check("plain", "mount_point", json!(true));
     assert_eq!(started.value("files", &path("secret")), Ok(json!("")));
