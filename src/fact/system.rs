@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::evidence::{io_name, lines, malformed, number, read, reading, show, trim, words};
+use super::files::read_in_root;
 use super::vantage::{EVERYWHERE, ITSELF};
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
 
@@ -52,7 +53,7 @@ pub(super) const OS_RELEASE: Fact = Fact {
     name: "os_release",
     argument: None,
     kind: Kind::Map(&Kind::Text),
-    views: ITSELF,
+    views: EVERYWHERE,
     brief: "The variables of /etc/os-release.",
     long: "os-release(5): /etc/os-release, or /usr/lib/os-release where that is missing. Quotes are taken off.",
     example: "os_release: { ID: debian }",
