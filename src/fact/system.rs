@@ -57,9 +57,9 @@ pub(super) const OS_RELEASE: Fact = Fact {
     brief: "The variables of /etc/os-release.",
     long: "os-release(5): /etc/os-release, or /usr/lib/os-release where that is missing. Quotes are taken off.",
     example: "os_release: { ID: debian }",
-    observe: |_, _| {
-        let bytes =
-            read("/etc/os-release").or_else(|first| read("/usr/lib/os-release").map_err(|_| first))?;
+    observe: |subject, _| {
+        let first = read_in_root(subject, "/etc/os-release");
+        let bytes = first.or_else(|error| read_in_root(subject, "/usr/lib/os-release").map_err(|_| error))?;
         Ok(reading(os_release(&bytes), &bytes))
     },
     relate: None,
