@@ -150,11 +150,34 @@ fn the_first_process_reaps_orphans() {
 }
 
 #[test]
+fn an_absolute_link_stays_in_the_sandboxes_root() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("airtight-real"), "ID=inner\n").unwrap();
+    std::os::unix::fs::symlink("/etc/airtight-real", path("os-release")).unwrap();
+    std::os::unix::fs::symlink("../../../../etc/airtight-real", path("climbing")).unwrap();
+    let started = start(&format!("mount --bind {} /etc && exec \"$@\"", directory.path().display()));
+    let subject = Subject::other(only_child(&started), None);
+    let outside =
+        |fact: &str, argument: &str| (find(fact).unwrap().observe)(&subject, argument).unwrap().value;
+    assert_eq!(outside("files", "/etc/os-release"), json!("ID=inner\n"));
+    assert_eq!(outside("files", "/etc/climbing"), json!("ID=inner\n"));
+    assert_eq!(outside("os_release", ""), json!({ "ID": "inner" }));
+    assert_eq!(outside("paths", "/etc/os-release")["target"], json!("/etc/airtight-real"));
+    assert_eq!(outside("paths", "/etc/passwd")["exists"], json!(false));
+    assert_eq!(started.end(), Some(0));
+}
+
+/// The agent is the only child of unshare.
+fn only_child(started: &Started) -> i32 {
+    let children = format!("/proc/{0}/task/{0}/children", started.child.id());
+    std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
+}
+
+#[test]
 fn a_process_is_seen_from_both_sides() {
     let mut started = start("exec \"$@\"");
-    // The agent is the only child of unshare.
-    let children = format!("/proc/{0}/task/{0}/children", started.child.id());
-    let pid = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let pid = only_child(&started);
     let outside = |fact: &str, argument: &str| {
         (find(fact).unwrap().observe)(&Subject::other(pid, None), argument).unwrap().value
     };
