@@ -88,10 +88,15 @@ impl Channel {
         if hello.token == self.token { Ok(hello) } else { Err(ChannelError::WrongToken(hello.token)) }
     }
 
-    /// Sends a request and reads its reply: one answer for each that was asked for.
+    /// Sends a request and reads its reply: one answer for each that was asked for. After an error the channel is of no
+    /// more use: the next line would not be the next answer.
     pub fn ask(&mut self, ask: &Ask, deadline: Instant) -> Result<Vec<Answer>, ChannelError> {
         let request = Request { nonce: random_word()?, ask: ask.clone() };
-        self.send(&request, deadline)?;
+        match self.send(&request, deadline) {
+            // An agent that is gone may have left a last word, which tells more than the broken pipe.
+            Err(ChannelError::Stream(failure)) if failure.errno == libc::EPIPE => {}
+            sent => sent?,
+        }
         let reply: Reply = self.receive(deadline)?;
         if reply.nonce != request.nonce {
             return Err(ChannelError::WrongNonce(first_bytes(reply.nonce.as_bytes())));

@@ -8,8 +8,9 @@ use super::status::Status;
 use super::vantage::EVERYWHERE;
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
 
-/// The names by bit, from include/uapi/linux/capability.h, in lower case and without `CAP_`.
-pub(super) const NAMES: [&str; 41] = [
+/// The names by bit, from include/uapi/linux/capability.h, in lower case and without `CAP_`. A closed set, so
+/// that a misspelt name is an error and not a capability that no process has; Linux 6.18 knows those up to 40.
+pub(super) const NAMES: &[&str] = &[
     "chown",
     "dac_override",
     "dac_read_search",
@@ -51,6 +52,29 @@ pub(super) const NAMES: [&str; 41] = [
     "perfmon",
     "bpf",
     "checkpoint_restore",
+    "cap_41",
+    "cap_42",
+    "cap_43",
+    "cap_44",
+    "cap_45",
+    "cap_46",
+    "cap_47",
+    "cap_48",
+    "cap_49",
+    "cap_50",
+    "cap_51",
+    "cap_52",
+    "cap_53",
+    "cap_54",
+    "cap_55",
+    "cap_56",
+    "cap_57",
+    "cap_58",
+    "cap_59",
+    "cap_60",
+    "cap_61",
+    "cap_62",
+    "cap_63",
 ];
 
 /// The sets with their lines in `/proc/PID/status`.
@@ -63,7 +87,7 @@ const SETS: [(&str, &str); 5] = [
 ];
 
 const fn set(name: &'static str, brief: &'static str) -> Field {
-    Field { name, kind: Kind::Set(&Kind::Text), brief }
+    Field { name, kind: Kind::Set(&Kind::Word(NAMES)), brief }
 }
 
 /// `capabilities`
@@ -129,9 +153,8 @@ fn failed(call: &str, errno: rustix::io::Errno) -> Unobserved {
     Unobserved::because(format!("{call} failed: {}", io_name(&errno.into())))
 }
 
-fn names(mask: u64) -> Vec<String> {
-    let name = |bit: usize| NAMES.get(bit).map_or_else(|| format!("cap_{bit}"), |name| (*name).to_owned());
-    (0..64).filter(|bit| mask >> bit & 1 == 1).map(name).collect()
+fn names(mask: u64) -> Vec<&'static str> {
+    NAMES.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| *name).collect()
 }
 
 #[cfg(test)]

@@ -256,6 +256,52 @@ mod tests {
     }
 
     #[test]
+    fn both_versions_are_read_into_one_form() {
+        let check = |group: &[u8], mount: &str, files: &[(&str, &str)]| {
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::create_dir(directory.path().join("box")).unwrap();
+            for (name, text) in files {
+                std::fs::write(directory.path().join("box").join(name), text).unwrap();
+            }
+            let line = mount.replace("POINT", directory.path().to_str().unwrap());
+            let mounts = [super::super::mounts::parse(line.as_bytes()).unwrap()];
+            let hierarchies = [parse(group).unwrap()];
+            let read = |(name, controller, v2, v1): (&str, &str, Source, Source)| {
+                let value = value(&hierarchies, &mounts, controller, v2, v1).unwrap();
+                (name.to_owned(), value.unwrap_or_default())
+            };
+            let mut values: Map<String, Value> = FILES.into_iter().map(read).collect();
+            values.insert("cpu.max".to_owned(), cpu_max(&hierarchies, &mounts).unwrap().into());
+            let expected = json!({ "memory.max": 64, "memory.current": 7, "memory.swap.max": "unlimited",
+                "memory.oom_kill": 2, "pids.max": 10, "pids.current": 1, "cpu.max": "max 100000" });
+            assert_eq!(Value::from(values), expected);
+        };
+        let v2 = [
+            ("memory.max", "64\n"),
+            ("memory.current", "7\n"),
+            ("memory.swap.max", "max\n"),
+            ("memory.events", "oom 2\noom_kill 2\n"),
+            ("pids.max", "10\n"),
+            ("pids.current", "1\n"),
+            ("cpu.max", "max 100000\n"),
+        ];
+        let v1 = [
+            ("memory.limit_in_bytes", "64\n"),
+            ("memory.usage_in_bytes", "7\n"),
+            ("memory.memsw.limit_in_bytes", "9223372036854771712\n"),
+            ("memory.oom_control", "under_oom 0\noom_kill 2\n"),
+            ("pids.max", "10\n"),
+            ("pids.current", "1\n"),
+            ("cpu.cfs_quota_us", "-1\n"),
+            ("cpu.cfs_period_us", "100000\n"),
+        ];
+        check(b"0::/box", "1 0 0:1 / POINT rw - cgroup2 none rw", &v2);
+        // A mount that shows only a part of the hierarchy.
+        check(b"0::/outer/box", "1 0 0:1 /outer POINT rw - cgroup2 none rw", &v2);
+        check(b"3:cpu,memory,pids:/box", "1 0 0:1 / POINT rw - cgroup none rw,cpu,memory,pids", &v1);
+    }
+
+    #[test]
     fn a_kill_is_counted() {
         assert_eq!(oom_kill(b"low 0\noom 1\noom_kill 2\noom_group_kill 0\n"), Some(json!(2)));
         assert_eq!(oom_kill(b"oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), Some(json!(3)));

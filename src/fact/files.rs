@@ -31,14 +31,19 @@ pub(super) const FILES: Fact = Fact {
 
 fn observe(subject: &Subject, path: &str) -> Result<Reading, Unobserved> {
     absolute(path)?;
+    let bytes = read_in_root(subject, path)?;
+    Ok(reading(show(&bytes), &bytes))
+}
+
+/// The whole content of a file in the process's root.
+pub(super) fn read_in_root(subject: &Subject, path: &str) -> Result<Vec<u8>, Unobserved> {
     let found = open_in_root(subject, path, OFlags::PATH).map_err(|errno| unseen(path, errno))?;
     check_type(&found, path)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = open_in_root(subject, path, flags).map_err(|errno| unseen(path, errno))?;
     // Something else may have been put in the file's place in between.
     check_type(&file, path)?;
-    let bytes = read_up_to(File::from(file), Path::new(path), CAP)?;
-    Ok(reading(show(&bytes), &bytes))
+    read_up_to(File::from(file), Path::new(path), CAP)
 }
 
 /// Opening a FIFO waits, and opening a device may do something.

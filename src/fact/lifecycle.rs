@@ -25,6 +25,43 @@ const STATES: [(&str, &str); 9] = [
 pub(super) const STATE_WORDS: &[&str] =
     &["running", "sleeping", "blocked", "stopped", "traced", "zombie", "ended", "idle", "parked"];
 
+/// The words for what ended a process: the signals of signal(7).
+const ENDINGS: &[&str] = &[
+    "none",
+    "real_time",
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+];
+
 /// `alive`
 pub(super) const ALIVE: Fact = Fact {
     name: "alive",
@@ -59,10 +96,11 @@ pub(super) const STATE: Fact = Fact {
 pub(super) const ENDED_BY: Fact = Fact {
     name: "ended_by",
     argument: None,
-    kind: Kind::Text,
+    kind: Kind::Word(ENDINGS),
     views: FROM_OUTSIDE,
     brief: "The signal that ended the process, `SIGKILL`; `none` where it lives or has exited.",
-    long: "From the status that wait(2) gave its parent. Where that is not known, the fact cannot be observed.",
+    long: "From the status that wait(2) gave its parent. `real_time` is any signal from 32 on. Where it is not known how \
+           the process ended, the fact cannot be observed.",
     example: "ended_by: none",
     observe: |subject, _| match subject.ended() {
         Some(Ended::Signaled(number)) => Ok(reading(signal_name(number), format!("signal {number}"))),
@@ -131,9 +169,9 @@ fn still_there(subject: &Subject) -> Result<String, Unobserved> {
     }
 }
 
-/// `SIGKILL`; a real-time signal as its number, `signal 34`.
-fn signal_name(number: i32) -> String {
-    Signal::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
+/// `SIGKILL`; `real_time` for one of the signals from 32 on, which have no names of their own.
+fn signal_name(number: i32) -> &'static str {
+    Signal::try_from(number).map_or("real_time", Signal::as_str)
 }
 
 #[cfg(test)]
@@ -155,6 +193,14 @@ mod tests {
         assert_eq!((EXIT_CODE.observe)(&ended, "").unwrap().value, 0);
         assert_eq!((STATE.observe)(&ended, "").unwrap().value, "ended");
         assert_eq!((ENDED_BY.observe)(&ended, "").unwrap().value, "none");
+    }
+
+    #[test]
+    fn every_signal_has_its_word() {
+        for signal in Signal::iterator() {
+            assert!(ENDINGS.contains(&signal_name(signal as i32)), "{signal}");
+        }
+        assert_eq!(signal_name(34), "real_time");
     }
 
     #[test]

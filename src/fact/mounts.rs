@@ -123,7 +123,7 @@ fn propagation(tags: &[String]) -> &'static str {
 }
 
 /// Fields are parted by single spaces, and may be empty: a mount's source can be the empty text.
-fn parse(line: &[u8]) -> Option<Mount> {
+pub(super) fn parse(line: &[u8]) -> Option<Mount> {
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let dash = fields.iter().skip(6).position(|field| *field == b"-")? + 6;
     let [kind, source, super_options] = fields.get(dash + 1..)?.first_chunk::<3>()?;

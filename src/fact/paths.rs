@@ -5,17 +5,15 @@ use std::path::Path;
 
 use rustix::fs::{
     Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Statx,
-    StatxAttributes, StatxFlags, accessat, fstatfs, fstatvfs, open, openat, openat2, readlinkat, statx,
+    StatxAttributes, StatxFlags, accessat, fstatvfs, open, openat, openat2, readlinkat, statx,
 };
 use rustix::io::Errno;
 use serde_json::{Map, Value, json};
 
 use super::evidence::{io_name, reading, show};
+use super::mounts::mountinfo;
 use super::vantage::EVERYWHERE;
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
-
-/// `TMPFS_MAGIC` of include/uapi/linux/magic.h.
-const TMPFS: i64 = 0x0102_1994;
 
 const TYPES: &[&str] = &[
     "none",
@@ -47,9 +45,13 @@ pub(super) const PATHS: Fact = Fact {
         field("device", Kind::Text, "The number of a device: `\"1:3\"`; only of a device."),
         field("size", Kind::Int, "Its size in bytes; 0 for files of /proc."),
         field("links", Kind::Int, "The number of its hard links."),
-        field("mount_point", Kind::Bool, "Whether something is mounted exactly there; Linux 5.8."),
+        field("mount_point", Kind::Bool, "Whether something is mounted exactly there."),
         field("mounted_read_only", Kind::Bool, "Whether the mount it lies on is read-only."),
-        field("mask", Kind::Word(&["none", "null_device", "empty_directory"]), "What hides the path, below."),
+        field(
+            "mask",
+            Kind::Word(&["none", "null_device", "empty_directory", "inaccessible"]),
+            "What hides the path, below.",
+        ),
         field(
             "can_read",
             Kind::Bool,
@@ -64,8 +66,8 @@ pub(super) const PATHS: Fact = Fact {
            itself what is found; only can_read, can_write and can_execute follow it. Nothing is opened: `attempts.open` \
            and `attempts.write` do that. Outside, the path is followed in the process's own root, as openat2(2) does with \
            RESOLVE_IN_ROOT, Linux 5.6. `mask` says which of the covers of runtimes lies over the path: `null_device` is \
-           the character device 1:3 under any name but /dev/null, `empty_directory` an empty directory that is the root of \
-           a read-only tmpfs. Where there is nothing, `exists` is false, `type` and `mask` are `none`, and there are no \
+           the character device 1:3 under any name but /dev/null, `empty_directory` an empty read-only directory \
+           that is mounted there, `inaccessible` a file or directory without any permission bits that is mounted there. Where there is nothing, `exists` is false, `type` and `mask` are `none`, and there are no \
            other fields.",
     example: "paths: { /dev/null: { type: character_device, device: \"1:3\" }, /proc/kcore: masked }",
     observe: |subject, path| observe(subject, path),
@@ -106,7 +108,8 @@ fn observe(subject: &Subject, path: &str) -> Result<Reading, Unobserved> {
         Err(Errno::NOENT | Errno::NOTDIR) if root_is_there(subject) => return Ok(nothing(path)),
         Err(errno) => return Err(unseen(path, errno)),
     };
-    let mut map = describe(&file, path).map_err(|errno| unseen(path, errno))?;
+    let found = Found::look(subject, &file, path)?;
+    let mut map = describe(&file, &found).map_err(|errno| unseen(path, errno))?;
     if subject.pid().is_none() {
         add_access(&mut map, path)?;
     }
@@ -122,10 +125,37 @@ fn nothing(path: &str) -> Reading {
     reading(json!({ "exists": false, "type": "none", "mask": "none" }), format!("{path}: nothing there"))
 }
 
-fn describe(file: &OwnedFd, path: &str) -> Result<Map<String, Value>, Errno> {
-    let stat = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
-    let kind = FileType::from_raw_mode(stat.stx_mode.into());
-    let read_only = fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY);
+/// What statx(2) and statvfs(2) say of what was found.
+struct Found<'p> {
+    path: &'p str,
+    stat: Statx,
+    kind: FileType,
+    mount_point: bool,
+    read_only: bool,
+}
+
+impl<'p> Found<'p> {
+    fn look(subject: &Subject, file: &OwnedFd, path: &'p str) -> Result<Self, Unobserved> {
+        let stat = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+            .map_err(|errno| unseen(path, errno))?;
+        let kind = FileType::from_raw_mode(stat.stx_mode.into());
+        let flags = fstatvfs(file).map_err(|errno| unseen(path, errno))?.f_flag;
+        let mount_point = is_mount_point(subject, &stat, path)?;
+        Ok(Self { path, stat, kind, mount_point, read_only: flags.contains(StatVfsMountFlags::RDONLY) })
+    }
+}
+
+/// Before Linux 5.8 statx(2) does not tell, and mountinfo does.
+fn is_mount_point(subject: &Subject, stat: &Statx, path: &str) -> Result<bool, Unobserved> {
+    if stat.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) {
+        return Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT));
+    }
+    let (mounts, _) = mountinfo(subject)?;
+    Ok(mounts.iter().any(|mount| show(&mount.point) == path))
+}
+
+fn describe(file: &OwnedFd, found: &Found<'_>) -> Result<Map<String, Value>, Errno> {
+    let (stat, kind) = (&found.stat, found.kind);
     let mut map = Map::new();
     let mut add = |name: &str, value: Value| map.insert(name.to_owned(), value);
     add("exists", true.into());
@@ -141,30 +171,28 @@ fn describe(file: &OwnedFd, path: &str) -> Result<Map<String, Value>, Errno> {
     if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) {
         add("device", format!("{}:{}", stat.stx_rdev_major, stat.stx_rdev_minor).into());
     }
-    if stat.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) {
-        add("mount_point", stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT).into());
-    }
-    add("mounted_read_only", read_only.into());
-    add("mask", mask(file, &stat, kind, read_only, path)?.into());
+    add("mount_point", found.mount_point.into());
+    add("mounted_read_only", found.read_only.into());
+    add("mask", mask(file, found)?.into());
     Ok(map)
 }
 
-/// Which cover of the runtimes lies there: OCI config-linux.md, maskedPaths.
-fn mask(
-    file: &OwnedFd,
-    stat: &Statx,
-    kind: FileType,
-    read_only: bool,
-    path: &str,
-) -> Result<&'static str, Errno> {
-    let null = kind == FileType::CharacterDevice && (stat.stx_rdev_major, stat.stx_rdev_minor) == (1, 3);
-    if null && path != "/dev/null" {
+/// Which cover of the runtimes lies there: OCI config-linux.md, `maskedPaths`; systemd.exec(5), `InaccessiblePaths`.
+fn mask(file: &OwnedFd, found: &Found<'_>) -> Result<&'static str, Errno> {
+    let null = found.kind == FileType::CharacterDevice
+        && (found.stat.stx_rdev_major, found.stat.stx_rdev_minor) == (1, 3);
+    if null && found.path != "/dev/null" {
         return Ok("null_device");
     }
-    let is_root = !stat.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT)
-        || stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
-    let cover = kind == FileType::Directory && read_only && is_root && fstatfs(file)?.f_type == TMPFS;
-    if cover && is_empty(file)? { Ok("empty_directory") } else { Ok("none") }
+    let directory = found.kind == FileType::Directory;
+    let empty_file = found.kind == FileType::RegularFile && found.stat.stx_size == 0;
+    if !found.mount_point || !(directory || empty_file) {
+        return Ok("none");
+    }
+    if Mode::from_raw_mode(found.stat.stx_mode.into()).is_empty() {
+        return Ok("inaccessible");
+    }
+    if directory && found.read_only && is_empty(file)? { Ok("empty_directory") } else { Ok("none") }
 }
 
 fn is_empty(directory: impl AsFd) -> Result<bool, Errno> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::evidence::{io_name, lines, malformed, number, read, reading, show, words};
+use super::evidence::{io_name, lines, malformed, number, read, reading, show, trim, words};
+use super::files::read_in_root;
 use super::vantage::{EVERYWHERE, ITSELF};
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
 
@@ -52,13 +53,13 @@ pub(super) const OS_RELEASE: Fact = Fact {
     name: "os_release",
     argument: None,
     kind: Kind::Map(&Kind::Text),
-    views: ITSELF,
+    views: EVERYWHERE,
     brief: "The variables of /etc/os-release.",
     long: "os-release(5): /etc/os-release, or /usr/lib/os-release where that is missing. Quotes are taken off.",
     example: "os_release: { ID: debian }",
-    observe: |_, _| {
-        let bytes =
-            read("/etc/os-release").or_else(|first| read("/usr/lib/os-release").map_err(|_| first))?;
+    observe: |subject, _| {
+        let first = read_in_root(subject, "/etc/os-release");
+        let bytes = first.or_else(|error| read_in_root(subject, "/usr/lib/os-release").map_err(|_| error))?;
         Ok(reading(os_release(&bytes), &bytes))
     },
     relate: None,
@@ -84,6 +85,22 @@ pub(super) const TIME_OFFSETS: Fact = Fact {
            process's children will be in.",
     example: "time_offsets: { monotonic: 0, boottime: 0 }",
     observe: |subject, _| time_offsets(subject),
+    relate: None,
+};
+
+/// `boot_id`
+pub(super) const BOOT_ID: Fact = Fact {
+    name: "boot_id",
+    argument: None,
+    kind: Kind::Text,
+    views: ITSELF,
+    brief: "The random identifier of this boot of the kernel.",
+    long: "/proc/sys/kernel/random/boot_id, random(4). It is the host's unless a runtime covers the file.",
+    example: "boot_id: { matches: '^[0-9a-f-]{36}$' }",
+    observe: |_, _| {
+        let bytes = read("/proc/sys/kernel/random/boot_id")?;
+        Ok(reading(show(trim(&bytes)), &bytes))
+    },
     relate: None,
 };
 

@@ -1,8 +1,8 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, fds, files, kernel_config, keyrings, lifecycle, limits, mounts,
-    namespaces, net, paths, process, processes, sysctl, system,
+    Fact, capabilities, cgroup, credentials, fds, files, kernel_config, keyrings, lifecycle, limits, lsm,
+    mounts, namespaces, net, paths, process, processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -19,17 +19,17 @@ pub static TABLE: &[Fact] = &[
     credentials::NO_NEW_PRIVS,
     credentials::SECCOMP,
     credentials::SECCOMP_FILTERS,
-    process::LSM,
+    lsm::LSM,
     process::OOM_SCORE_ADJ,
     process::UMASK,
-    process::CWD,
-    process::ROOT_DIRECTORY,
-    process::EXE,
-    process::CMDLINE,
+    program::CWD,
+    program::ROOT_DIRECTORY,
+    program::EXE,
+    program::CMDLINE,
     process::TTY,
     process::SESSION,
     fds::FDS,
-    process::ENV,
+    program::ENV,
     credentials::UID_MAP,
     credentials::GID_MAP,
     credentials::SETGROUPS,
@@ -48,7 +48,7 @@ pub static TABLE: &[Fact] = &[
     sysctl::SYSCTLS,
     system::TIME_OFFSETS,
     kernel_config::KERNEL_CONFIG,
-    process::BOOT_ID,
+    system::BOOT_ID,
     files::FILES,
     paths::PATHS,
     mounts::MOUNTS,
@@ -65,10 +65,10 @@ pub fn check_argument(fact: &Fact, argument: &str) -> Result<(), String> {
         None if argument.is_empty() => Ok(()),
         None => Err(format!("`{}` takes no argument", fact.name)),
         Some(what) if argument.is_empty() => Err(format!("`{}` needs a {what}", fact.name)),
-        Some("PATH") => super::paths::absolute(argument).map_err(|wrong| wrong.reason),
+        Some("PATH") => paths::absolute(argument).map_err(|wrong| wrong.reason),
         Some(_) if argument.contains('\0') => Err("a name cannot hold a NUL byte".to_owned()),
-        Some(_) if fact.name == "kernel_config" => super::kernel_config::check(argument),
-        Some(_) if fact.name == "sysctls" => super::sysctl::file(argument).map(drop),
+        Some(_) if fact.name == "kernel_config" => kernel_config::check(argument),
+        Some(_) if fact.name == "sysctls" => sysctl::file(argument).map(drop),
         Some(_) => Ok(()),
     }
 }

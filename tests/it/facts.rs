@@ -68,11 +68,14 @@ fn covers_of_runtimes_are_told() {
     std::fs::create_dir(path("hidden")).unwrap();
     std::fs::create_dir(path("plain")).unwrap();
     std::fs::write(path("secret"), "secret").unwrap();
+    std::fs::write(path("closed"), "").unwrap();
     let script = format!(
-        "mount --bind /dev/null {} && mount -t tmpfs -o ro none {} && mount --bind {} {2} && exec \"$@\"",
+        "mount --bind /dev/null {} && mount -t tmpfs -o ro none {} && mount --bind {} {2} && \
+         chmod 0 {3} && mount --bind {3} {3} && exec \"$@\"",
         path("secret"),
         path("hidden"),
         path("plain"),
+        path("closed"),
     );
     let mut started = start(&script);
     let mut check = |name: &str, field: &str, expected: Value| {
@@ -83,6 +86,7 @@ fn covers_of_runtimes_are_told() {
     check("hidden", "mask", json!("empty_directory"));
     check("hidden", "mounted_read_only", json!(true));
     check("hidden", "can_write", json!(false));
+    check("closed", "mask", json!("inaccessible"));
     check("plain", "mask", json!("none"));
     check("plain", "mount_point", json!(true));
     assert_eq!(started.value("files", &path("secret")), Ok(json!("")));
@@ -106,7 +110,7 @@ fn a_sandbox_without_proc_still_tells_who_it_is() {
         assert!(started.value(fact, "").is_ok(), "{fact}");
     }
     for (fact, file) in
-        [("namespaces", "ns/cgroup"), ("seccomp", "status"), ("processes", "stat"), ("sockets", "net/unix")]
+        [("namespaces", "ns/ipc"), ("seccomp", "status"), ("processes", "stat"), ("sockets", "net/unix")]
     {
         let reason = started.value(fact, "").unwrap_err();
         assert_eq!(reason, format!("cannot read /proc/self/{file}: ENOENT"));
@@ -146,11 +150,34 @@ fn the_first_process_reaps_orphans() {
 }
 
 #[test]
+fn an_absolute_link_stays_in_the_sandboxes_root() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("airtight-real"), "ID=inner\n").unwrap();
+    std::os::unix::fs::symlink("/etc/airtight-real", path("os-release")).unwrap();
+    std::os::unix::fs::symlink("../../../../etc/airtight-real", path("climbing")).unwrap();
+    let started = start(&format!("mount --bind {} /etc && exec \"$@\"", directory.path().display()));
+    let subject = Subject::other(only_child(&started), None);
+    let outside =
+        |fact: &str, argument: &str| (find(fact).unwrap().observe)(&subject, argument).unwrap().value;
+    assert_eq!(outside("files", "/etc/os-release"), json!("ID=inner\n"));
+    assert_eq!(outside("files", "/etc/climbing"), json!("ID=inner\n"));
+    assert_eq!(outside("os_release", ""), json!({ "ID": "inner" }));
+    assert_eq!(outside("paths", "/etc/os-release")["target"], json!("/etc/airtight-real"));
+    assert_eq!(outside("paths", "/etc/passwd")["exists"], json!(false));
+    assert_eq!(started.end(), Some(0));
+}
+
+/// The agent is the only child of unshare.
+fn only_child(started: &Started) -> i32 {
+    let children = format!("/proc/{0}/task/{0}/children", started.child.id());
+    std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
+}
+
+#[test]
 fn a_process_is_seen_from_both_sides() {
     let mut started = start("exec \"$@\"");
-    // The agent is the only child of unshare.
-    let children = format!("/proc/{0}/task/{0}/children", started.child.id());
-    let pid = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let pid = only_child(&started);
     let outside = |fact: &str, argument: &str| {
         (find(fact).unwrap().observe)(&Subject::other(pid, None), argument).unwrap().value
     };

@@ -7,7 +7,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chroot, pivot_root};
 
-use super::outcome::{check_path, check_probe, outcome, probe, unprepared, with_undoing};
+use super::outcome::{check_path, check_probe, outcome, permitted, probe, unprepared, with_undoing};
 use super::place::{MountPoint, Place};
 use crate::fact::{Attempt, Reading, Unobserved};
 
@@ -99,7 +99,7 @@ fn is_type(word: &str) -> bool {
 
 fn mount_over(source: Option<&str>, kind: Option<&str>, flags: MsFlags) -> Result<Reading, Unobserved> {
     let point = MountPoint::find().ok_or_else(|| unprepared("no directory to mount on", Errno::ENOENT))?;
-    let call = format!("mount({source:?}, {}, {kind:?}, {flags:?})", point.path.display());
+    let call = shown(source, &point.path, kind, flags);
     let result = mount(source, &point.path, kind, flags, None::<&str>);
     let undone = if result.is_ok() { umount2(&point.path, MntFlags::MNT_DETACH) } else { Ok(()) };
     Ok(with_undoing(outcome(&call, result)?, undone))
@@ -112,7 +112,16 @@ fn remount(path: &str) -> Result<Reading, Unobserved> {
     let again = |flags| mount(None::<&str>, Path::new(path), None::<&str>, flags, None::<&str>);
     let result = again(writable);
     let undone = if result.is_ok() { again(flags) } else { Ok(()) };
-    Ok(with_undoing(outcome(&format!("mount(None, {path:?}, None, {writable:?})"), result)?, undone))
+    let call = shown(None, Path::new(path), None, writable);
+    Ok(with_undoing(outcome(&call, result)?, undone))
+}
+
+/// The call as its man page writes it: `mount("none", "/tmp/x", "tmpfs", 0)`.
+fn shown(source: Option<&str>, target: &Path, kind: Option<&str>, flags: MsFlags) -> String {
+    let text = |operand: Option<&str>| operand.map_or_else(|| "NULL".to_owned(), |text| format!("{text:?}"));
+    let names: Vec<&str> = flags.iter_names().map(|(name, _)| name).collect();
+    let flags = if names.is_empty() { "0".to_owned() } else { names.join(" | ") };
+    format!("mount({}, \"{}\", {}, {flags})", text(source), target.display(), text(kind))
 }
 
 /// All flags must be given again: leaving one out clears it, and clearing a locked one is refused.
@@ -135,11 +144,11 @@ fn umount(path: &str) -> Result<Reading, Unobserved> {
         // Any use of the mount takes the mark off (mntput in fs/namespace.c): a second attempt marks anew.
         drop(std::fs::metadata(Path::new(path).join(".")));
     }
-    let result = match result {
-        Err(Errno::EAGAIN | Errno::EBUSY) => Ok(()),
-        other => other,
-    };
-    outcome(&format!("umount2({path:?}, MNT_EXPIRE | UMOUNT_NOFOLLOW)"), result)
+    let call = format!("umount2({path:?}, MNT_EXPIRE | UMOUNT_NOFOLLOW)");
+    match result {
+        Err(errno @ (Errno::EAGAIN | Errno::EBUSY)) => permitted(&call, errno),
+        other => outcome(&call, other),
+    }
 }
 
 #[cfg(test)]

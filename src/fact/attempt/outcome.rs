@@ -24,13 +24,15 @@ pub(super) fn outcome(call: &str, result: nix::Result<()>) -> Result<Reading, Un
 /// permission before operands, so that any errno but a refusal says that the call would have been permitted.
 pub(super) fn probe(call: &str, result: nix::Result<()>) -> Result<Reading, Unobserved> {
     match result {
-        Err(errno) if !is_refusal(errno) => {
-            let mut reading = outcome(call, Ok(()))?;
-            reading.raw = format!("{call} failed: {}, after its permission check", errno_name(errno as i32));
-            Ok(reading)
-        }
+        Err(errno) if !is_refusal(errno) => permitted(call, errno),
         result => outcome(call, result),
     }
+}
+
+/// The reading of a call that was permitted, and did nothing as it was meant to.
+pub(super) fn permitted(call: &str, errno: Errno) -> Result<Reading, Unobserved> {
+    let raw = format!("{call} failed: {}, after its permission checks", errno_name(errno as i32));
+    Ok(Reading { raw, ..outcome(call, Ok(()))? })
 }
 
 /// The errnos by which the kernel, a filter or a security module refuses.

@@ -1,5 +1,6 @@
 //! Where attempts make what they need: scratch names, and the way back to the process's own root.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,11 @@ pub(super) const WRITABLE: [&str; 7] = ["/tmp", "/dev/shm", "/run", "/var/tmp", 
 /// Directories that nearly every image has, to mount over where none can be made.
 const PRESENT: [&str; 6] = ["/mnt", "/media", "/opt", "/srv", "/home", "/tmp"];
 
-/// A name that nothing else has.
+/// A name that nothing else has. It is random, because sandboxes that share a directory may share their PID too: 1.
 pub(super) fn scratch_name(directory: &str) -> PathBuf {
-    Path::new(directory).join(format!(".airtight-{}", std::process::id()))
+    // The keys of a hasher of std are random numbers of the kernel, or the next best where it gives none.
+    let random = RandomState::new().build_hasher().finish();
+    Path::new(directory).join(format!(".airtight-{random:016x}"))
 }
 
 /// A directory to mount on, removed again if it was made for that.
