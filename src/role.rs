@@ -14,15 +14,13 @@ static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 /// Performs the hidden role that the first argument names, if it names one: the caller then exits with this code at once.
 /// Must be called before the first thread is started, because namespaces are left by a whole process only.
 pub fn enter() -> Option<ExitCode> {
+    PROGRAM.get_or_init(|| PathBuf::from("/proc/self/exe"));
     let mut arguments = std::env::args_os().skip(1);
     let word = arguments.next();
     match word.as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(unpack::WORD) => Some(unpack::play(arguments.next().as_deref())),
         Some(guard::WORD) => Some(guard::play(arguments)),
-        _ => {
-            PROGRAM.get_or_init(|| PathBuf::from("/proc/self/exe"));
-            None
-        }
+        _ => None,
     }
 }
 
@@ -36,7 +34,9 @@ pub fn play_with(program: impl Into<PathBuf>) {
 /// # Errors
 /// Neither [`enter`] nor [`play_with`] was called in this process.
 pub(crate) fn command(word: &str) -> Result<Command, String> {
-    let program = PROGRAM.get().ok_or_else(|| "this program does not call airtight::role::enter() in its main".to_owned())?;
+    let program = PROGRAM
+        .get()
+        .ok_or_else(|| "this program does not call airtight::role::enter() in its main".to_owned())?;
     let mut command = Command::new(program);
     command.arg(word);
     Ok(command)
