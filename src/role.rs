@@ -41,3 +41,12 @@ pub(crate) fn command(word: &str) -> Result<Command, String> {
     command.arg(word);
     Ok(command)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_program_that_plays_no_roles_is_not_started_again() {
+        let error = super::command("airtight-role-unpack").unwrap_err();
+        assert_eq!(error, "this program does not call airtight::role::enter() in its main");
+    }
+}

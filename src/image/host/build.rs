@@ -100,20 +100,27 @@ impl Tree<'_> {
             return std::fs::hard_link(first, &target).map_err(io("link", &target));
         }
         std::fs::copy(from, &target).map_err(io("copy", from))?;
-        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode))
-            .map_err(io("chmod", &target))?;
+        set_mode(&target, mode)?;
         self.copied.insert((meta.dev(), meta.ino()), target);
         Ok(())
     }
 
     fn write(&self, path: &str, text: &str) -> Result<()> {
         let path = self.root.join(path);
-        std::fs::write(&path, text).map_err(io("write", &path))
+        std::fs::write(&path, text).map_err(io("write", &path))?;
+        set_mode(&path, 0o644)
     }
 
     fn directory(&self, path: &Path) -> Result<()> {
-        let path = self.root.join(path);
-        std::fs::create_dir_all(&path).map_err(io("mkdir", &path))
+        let mut here = self.root.to_owned();
+        for part in path {
+            here.push(part);
+            if !here.is_dir() {
+                std::fs::create_dir(&here).map_err(io("mkdir", &here))?;
+                set_mode(&here, 0o755)?;
+            }
+        }
+        Ok(())
     }
 
     fn link(&self, name: &str, target: &Path) -> Result<()> {
@@ -137,6 +144,11 @@ impl Tree<'_> {
         }
         Ok(())
     }
+}
+
+/// Sets a mode whatever the umask is: in a sandbox, other users read these files.
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(io("chmod", path))
 }
 
 fn listed(program: &Path) -> Result<String> {

@@ -144,10 +144,10 @@ fn node<R: Read>(entry: &Entry<'_, R>, path: &Path, name: &str) -> Result<Made, 
     match mknod(path, kind, Mode::S_IRUSR, device) {
         Ok(()) => Ok(Made::New),
         Err(errno @ (Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS)) => {
-            let why = Failure::new("mknod", &[&path, &kind], errno).to_string();
+            let why = Failure::new("mknod", &[&path, &what], errno).to_string();
             Ok(Made::Not(Missing { path: name.to_owned(), what, why }))
         }
-        Err(errno) => Err(Failure::new("mknod", &[&path, &kind], errno).to_string()),
+        Err(errno) => Err(Failure::new("mknod", &[&path, &what], errno).to_string()),
     }
 }
 

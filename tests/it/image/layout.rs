@@ -113,6 +113,31 @@ fn an_oci_layout_as_folder_and_as_tar() {
 }
 
 #[test]
+fn a_docker_archive_of_the_newer_kind() {
+    let layers = layers();
+    let mut layout = Layout::new(&layers, <[u8]>::to_vec);
+    let names: Vec<String> = layers.iter().map(|layer| format!("blobs/sha256/{}", sha256(layer))).collect();
+    let config = layout.0[1].0.clone();
+    let manifest = json!([{"Config": config, "RepoTags": null, "Layers": names}]).to_string();
+    layout.0.push(("manifest.json".into(), manifest.into()));
+    check_tree(&Place::new().image(&layout.tar()).unwrap().path);
+    // Another image under the same digest: neither the layer's nor the configuration's digest lets it pass.
+    let layer = layout.0.iter_mut().find(|(name, _)| *name == names[1]).unwrap();
+    layer.1 = Tar::new().file("other", b"").end();
+    let error = Place::new().image(&layout.tar()).unwrap_err().to_string();
+    assert!(error.contains(&format!("layer `{}`: its sha256 is ", names[1])), "{error}");
+}
+
+#[test]
+fn a_docker_archive_of_several_images_is_refused() {
+    let one = json!({"Config": "c.json", "RepoTags": ["a:1"], "Layers": []});
+    let two = json!({"Config": "c.json", "RepoTags": ["b:2"], "Layers": []});
+    let archive = Tar::new().file("manifest.json", json!([one, two]).to_string().as_bytes()).end();
+    let error = Place::new().image(&archive).unwrap_err().to_string();
+    assert!(error.ends_with("it holds 2 images (a:1, b:2): save one of them"), "{error}");
+}
+
+#[test]
 fn a_docker_archive_of_the_older_kind() {
     let place = Place::new();
     check_tree(&place.image(&docker(&layers(), |_| ())).unwrap().path);

@@ -24,6 +24,11 @@ impl Place {
         Self { folder, store }
     }
 
+    /// The folder, which goes when it is dropped, without the store, which holds its images in use.
+    pub(super) fn part(self) -> (TempDir, Store) {
+        (self.folder, self.store)
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }

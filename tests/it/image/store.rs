@@ -152,3 +152,43 @@ fn a_recipe_keeps_its_name() {
     assert_eq!(error, "`base` cannot name an image: a recipe has this name");
     assert!(place.store.import(&archive, "../evil").is_err());
 }
+
+#[test]
+fn what_is_mounted_below_an_image_is_not_deleted() {
+    let place = Place::new();
+    let archive = place.write("mine.tar", &Tar::new().folder("mnt").end());
+    let root = place.store.import(&archive, "mine").unwrap().path;
+    let victim = place.write("victim/kept", b"x");
+    let line = "mount --bind \"$1\" \"$2/mnt\" && exec \"$3\" image rm mine";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-rm", "sh", "-c", line, "sh"])
+        .arg(victim.parent().unwrap())
+        .arg(&root)
+        .arg(env!("CARGO_BIN_EXE_airtight"));
+    let cache = place.path().to_owned();
+    let (_folder, store) = place.part();
+    drop(store);
+    let output = command.env("AIRTIGHT_CACHE", cache).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("failed: EXDEV") || text.contains("failed: EBUSY"), "{text}");
+    assert!(victim.exists());
+}
+
+#[test]
+fn an_image_is_open_to_all_whatever_the_umask() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_airtight");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "umask 077; exec \"$0\" image build base", program])
+        .env("AIRTIGHT_CACHE", place.path());
+    assert!(command.status().unwrap().success());
+    let root = place.store.rootfs("base", Path::new("/")).unwrap().path;
+    for (name, mode) in
+        [("", 0o755), ("usr/bin", 0o755), ("usr/bin/sh", 0o755), ("etc/passwd", 0o644), ("tmp", 0o1777)]
+    {
+        let meta = std::fs::metadata(root.join(name)).unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o7777, mode, "{name}");
+    }
+}

@@ -20,7 +20,12 @@ impl User {
     /// The program is copied to where every user can reach it.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_airtight"), folder.path().join("airtight")).unwrap();
+        // By another process: a program cannot be started while anything forked from this one holds it open for writing.
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_airtight"))
+            .arg(folder.path().join("airtight"))
+            .status();
+        assert!(copied.unwrap().success());
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         if nix::unistd::geteuid().is_root() {
             chown(folder.path(), Some(USER), Some(USER)).unwrap();
