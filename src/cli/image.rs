@@ -69,8 +69,12 @@ fn list(store: &Store, out: &mut dyn Write) -> Result<(), ImageError> {
     let all = store.list()?;
     let width = all.iter().map(|listed| listed.name.chars().count()).max().unwrap_or_default();
     for listed in all {
-        let digest = listed.digest.as_deref().map_or("not built", |digest| digest.get(..12).unwrap_or(digest));
-        say(out, &format!("{:width$}  {:8}  {digest:12}  {}", listed.name, listed.source, listed.about).trim_end())?;
+        let digest =
+            listed.digest.as_deref().map_or("not built", |digest| digest.get(..12).unwrap_or(digest));
+        say(
+            out,
+            format!("{:width$}  {:8}  {digest:12}  {}", listed.name, listed.source, listed.about).trim_end(),
+        )?;
     }
     Ok(())
 }
@@ -88,6 +92,8 @@ fn default_name(path: &Path) -> String {
 
 /// Names in a report come from archives: control characters would steer a terminal.
 fn say(out: &mut dyn Write, line: &str) -> Result<(), ImageError> {
-    let clean: String = line.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
-    writeln!(out, "{clean}").map_err(|error| crate::sys::Failure::from_io("write", &[&"standard output"], &error).into())
+    let clean: String =
+        line.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
+    writeln!(out, "{clean}")
+        .map_err(|error| crate::sys::Failure::from_io("write", &[&"standard output"], &error).into())
 }

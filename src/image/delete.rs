@@ -11,7 +11,8 @@ use super::error::{Result, io};
 /// How deep a tree may be: each level holds a descriptor open, so that no path is ever looked up twice.
 const DEPTH: usize = 400;
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Deletes `path` with everything below it; nothing there is fine. A mount below it stops the deletion with EXDEV, because
 /// what is mounted is not ours.
@@ -79,7 +80,7 @@ mod tests {
         std::fs::create_dir_all(victim.join("kept")).unwrap();
         std::fs::create_dir_all(doomed.join("a/b/c")).unwrap();
         symlink(&victim, doomed.join("a/link")).unwrap();
-        std::fs::set_permissions(doomed.join("a/b"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(doomed.join("a/b"), std::fs::Permissions::from_mode(0o0)).unwrap();
         tree(&doomed).unwrap();
         assert!(!doomed.exists() && victim.join("kept").exists());
     }

@@ -2,7 +2,7 @@
 //!
 //! The role is played twice. The outer process makes a PID namespace and a mount namespace; the inner one is the first process
 //! of the PID namespace and runs the program. When the builder dies, the kernel kills both, and with the inner one
-//! everything in its namespace (pid_namespaces(7)); the mounts go with the mount namespace. An ordinary user has no right to
+//! everything in its namespace (`pid_namespaces(7)`); the mounts go with the mount namespace. An ordinary user has no right to
 //! namespaces of root's kind; there only the program itself dies with the builder.
 
 use std::ffi::OsString;
@@ -18,11 +18,16 @@ pub(crate) const WORD: &str = "airtight-role-guard";
 /// Before the program, for the inner process.
 const INNER: &str = "--inner";
 
+/// The variable that names the folder which is `/tmp` for the program: what it leaves there is deleted with the folder.
+pub(crate) const SCRATCH: &str = "AIRTIGHT_GUARD_TMP";
+
 /// Plays the role: runs the program and ends as it does.
 pub(crate) fn play(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.collect();
     match perform(&arguments) {
-        Ok(status) => ExitCode::from(u8::try_from(status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1)).unwrap_or(1)),
+        Ok(status) => ExitCode::from(
+            u8::try_from(status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1)).unwrap_or(1),
+        ),
         Err(why) => {
             eprintln!("airtight: the image's builder cannot be started: {why}");
             ExitCode::from(127)
@@ -53,8 +58,15 @@ fn outer(arguments: &[OsString]) -> Result<ExitStatus, String> {
 fn inner(arguments: &[OsString]) -> Result<ExitStatus, String> {
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(|errno| errno.to_string())?;
+    if let Some(folder) = std::env::var_os(SCRATCH) {
+        mount(Some(&*folder), "/tmp", none, MsFlags::MS_BIND, none).map_err(|errno| errno.to_string())?;
+    }
     // The builder looks for its own processes in /proc.
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none).map_err(|errno| errno.to_string())?;
     let (program, rest) = arguments.split_first().ok_or_else(|| "no program is named".to_owned())?;
-    Command::new(program).args(rest).status().map_err(|error| format!("{}: {error}", program.display()))
+    Command::new(program)
+        .args(rest)
+        .env_remove(SCRATCH)
+        .status()
+        .map_err(|error| format!("{}: {error}", program.display()))
 }

@@ -7,6 +7,7 @@
 mod archive;
 mod debian;
 mod delete;
+mod digest;
 pub mod elf;
 mod error;
 pub(crate) mod guard;

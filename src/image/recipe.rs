@@ -120,7 +120,12 @@ impl Recipe {
             (Some(host), None, None) => Source::Host(host),
             (None, Some(archive), None) => Source::Archive(archive.beside(path)),
             (None, None, Some(debian)) => Source::Debian(debian),
-            _ => return Err(wrong(path, "a recipe has exactly one of `host`, `archive`, `debian`".to_owned())),
+            _ => {
+                return Err(wrong(
+                    path,
+                    "a recipe has exactly one of `host`, `archive`, `debian`".to_owned(),
+                ));
+            }
         };
         let recipe = Self { name: name.to_owned(), about: written.about, source };
         recipe.check(path)?;
@@ -130,15 +135,28 @@ impl Recipe {
     /// Refuses words that would reach a path or a command line as something else than they seem.
     fn check(&self, path: &Path) -> Result<()> {
         let words: Vec<&str> = match &self.source {
-            Source::Host(host) => host.programs.iter().chain(&host.optional).chain(&host.applets).map(String::as_str).collect(),
-            Source::Debian(debian) => {
-                debian.packages.iter().chain([&debian.suite]).chain(&debian.mirror).map(String::as_str).collect()
+            Source::Host(host) => {
+                host.programs.iter().chain(&host.optional).chain(&host.applets).map(String::as_str).collect()
             }
+            Source::Debian(debian) => debian
+                .packages
+                .iter()
+                .chain([&debian.suite])
+                .chain(&debian.mirror)
+                .map(String::as_str)
+                .collect(),
             Source::Archive(_) => Vec::new(),
         };
         let slash = matches!(self.source, Source::Host(_));
-        match words.iter().find(|word| word.is_empty() || word.starts_with(['-', '.']) || (slash && word.contains('/')) || word.contains([',', '\0', '\n'])) {
-            Some(word) => Err(wrong(path, format!("`{word}` is not the plain name of a program, suite or package"))),
+        match words.iter().find(|word| {
+            word.is_empty()
+                || word.starts_with(['-', '.'])
+                || (slash && word.contains('/'))
+                || word.contains([',', '\0', '\n'])
+        }) {
+            Some(word) => {
+                Err(wrong(path, format!("`{word}` is not the plain name of a program, suite or package")))
+            }
             None => Ok(()),
         }
     }
@@ -156,7 +174,11 @@ pub(super) fn read(path: &Path) -> Result<String> {
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(io("open", path))?;
     let length = file.take(LONGEST + 1).read_to_string(&mut text).map_err(io("read", path))?;
-    if length as u64 > LONGEST { Err(wrong(path, format!("a recipe has at most {LONGEST} bytes"))) } else { Ok(text) }
+    if length as u64 > LONGEST {
+        Err(wrong(path, format!("a recipe has at most {LONGEST} bytes")))
+    } else {
+        Ok(text)
+    }
 }
 
 fn wrong(path: &Path, why: String) -> ImageError {
@@ -186,6 +208,9 @@ mod tests {
         check("about: x\nhots: {programs: [sh]}\n", "unknown field `hots`");
         check("about: x\nhost: {programs: [../sh]}\n", "`../sh` is not the plain name");
         check("about: x\ndebian: {suite: --hook}\n", "`--hook` is not the plain name");
-        check("about: x\nhost: {programs: [true]}\n", "invalid type: boolean `true`, expected a string at line 2 column 18");
+        check(
+            "about: x\nhost: {programs: 7}\n",
+            "invalid type: integer `7`, expected a sequence at line 2 column 18",
+        );
     }
 }

@@ -69,13 +69,18 @@ impl Blobs {
         let mut text = Vec::new();
         let read = self.open(name)?.take(DOCUMENT + 1).read_to_end(&mut text);
         read.map_err(|error| format!("`{name}`: {error}"))?;
-        if text.len() as u64 > DOCUMENT { Err(format!("`{name}` has more than {DOCUMENT} bytes")) } else { Ok(text) }
+        if text.len() as u64 > DOCUMENT {
+            Err(format!("`{name}` has more than {DOCUMENT} bytes"))
+        } else {
+            Ok(text)
+        }
     }
 }
 
 /// Whether a name stays in the folder.
 fn plain(name: &str) -> bool {
-    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+    !name.is_empty()
+        && Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 /// A part of a file. One that ends too soon is an error: the size is what the tar's header states.

@@ -20,12 +20,16 @@ const LAYOUT: &[&str] = &["blobs", "index.json", "oci-layout", "manifest.json", 
 pub(in super::super) fn build(source: &ArchiveSource, identity: &Identity, root: &Path) -> Result<Report> {
     let limits = source.limits;
     let (report, read) = match &identity.shape {
-        Shape::Folder(blobs, layers) => (all(blobs, layers, limits, root).map_err(|why| refuse(&source.path, why))?, None),
+        Shape::Folder(blobs, layers) => {
+            (all(blobs, layers, limits, root).map_err(|why| refuse(&source.path, why))?, None)
+        }
         Shape::File(path) => file(path, limits, root)?,
     };
     // The file was read twice, for its digest and for its content; it must have been the same both times.
     match read {
-        Some(read) if read != identity.digest => Err(refuse(&source.path, "it was changed while it was read")),
+        Some(read) if read != identity.digest => {
+            Err(refuse(&source.path, "it was changed while it was read"))
+        }
         _ => Ok(report),
     }
 }
@@ -36,7 +40,8 @@ fn file(path: &Path, limits: Limits, root: &Path) -> Result<(Report, Option<Stri
     let said = |why| refuse(path, why);
     if is_layout(&archive).map_err(said)? {
         let layout = plain(archive, limits).map_err(said)?;
-        let blobs = Blobs::tar(layout).map_err(|error| said(format!("its members cannot be read: {error}")))?;
+        let blobs =
+            Blobs::tar(layout).map_err(|error| said(format!("its members cannot be read: {error}")))?;
         let image = if blobs.has("manifest.json") { manifest::docker(&blobs) } else { manifest::oci(&blobs) };
         return Ok((all(&blobs, &image.map_err(said)?.layers, limits, root).map_err(said)?, None));
     }
@@ -78,7 +83,8 @@ fn plain(mut archive: File, limits: Limits) -> std::result::Result<File, String>
         return Ok(archive);
     }
     let mut plain = tempfile::tempfile().map_err(say)?;
-    let copied = std::io::copy(&mut decoder(BufReader::new(archive)).map_err(say)?.take(limits.bytes), &mut plain);
+    let copied =
+        std::io::copy(&mut decoder(BufReader::new(archive)).map_err(say)?.take(limits.bytes), &mut plain);
     if copied.map_err(say)? == limits.bytes {
         return Err(format!("a bomb: it unpacks to {} bytes and more", limits.bytes));
     }
@@ -86,7 +92,12 @@ fn plain(mut archive: File, limits: Limits) -> std::result::Result<File, String>
 }
 
 /// All layers, one after the other, with what is left of the limits.
-fn all(blobs: &Blobs, layers: &[Layer], mut limits: Limits, root: &Path) -> std::result::Result<Report, String> {
+fn all(
+    blobs: &Blobs,
+    layers: &[Layer],
+    mut limits: Limits,
+    root: &Path,
+) -> std::result::Result<Report, String> {
     let mut report = Report::default();
     for layer in layers {
         let order = Order { root: root.to_owned(), layer: true, limits };
@@ -106,4 +117,3 @@ fn compare(what: &str, stated: Option<&str>, real: &str) -> std::result::Result<
         _ => Ok(()),
     }
 }
-

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use sha2::{Digest as _, Sha256};
 
-use super::identify::hex;
+use crate::image::digest::hex;
 use crate::image::report::Report;
 use crate::image::unpack::{Done, Line, Order, WORD};
 
@@ -16,7 +16,11 @@ const ANSWER: u64 = 64 << 20;
 ///
 /// # Errors
 /// A sentence, with the entry's name where there is one.
-pub(in super::super) fn feed(mut stream: impl Read, order: &Order, report: &mut Report) -> Result<(Done, String), String> {
+pub(in super::super) fn feed(
+    mut stream: impl Read,
+    order: &Order,
+    report: &mut Report,
+) -> Result<(Done, String), String> {
     let order = serde_json::to_string(order).map_err(|error| error.to_string())?;
     let mut command = crate::role::command(WORD)?;
     command.arg(order).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -42,7 +46,9 @@ pub(in super::super) fn feed(mut stream: impl Read, order: &Order, report: &mut 
 fn send(stream: &mut impl Read, child: &mut Child) -> Result<String, String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    let Some(mut pipe) = child.stdin.take() else { return Err("the unpacker has no standard input".to_owned()) };
+    let Some(mut pipe) = child.stdin.take() else {
+        return Err("the unpacker has no standard input".to_owned());
+    };
     loop {
         let read = stream.read(&mut buffer).map_err(|error| error.to_string())?;
         hash.update(&buffer[..read]);
@@ -58,7 +64,9 @@ fn read(output: ChildStdout) -> Result<Answer, String> {
     let mut answer: Answer = (Vec::new(), None);
     for line in BufReader::new(output.take(ANSWER)).lines() {
         let line = line.map_err(|error| format!("the unpacker's answer cannot be read: {error}"))?;
-        match serde_json::from_str(&line).map_err(|error| format!("the unpacker's answer cannot be read: {error}"))? {
+        match serde_json::from_str(&line)
+            .map_err(|error| format!("the unpacker's answer cannot be read: {error}"))?
+        {
             Line::Missing(missing) => answer.0.push(missing),
             last => answer.1 = Some(last),
         }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::blobs::Blobs;
 use super::manifest::{self, Layer};
+use crate::image::digest::hex;
 use crate::image::error::{ImageError, Result, io};
 use crate::image::recipe::ArchiveSource;
 use crate::image::stamp::Stamp;
@@ -68,10 +69,6 @@ pub(super) fn sha256(mut reader: impl Read) -> std::io::Result<String> {
             read => hash.update(&buffer[..read]),
         }
     }
-}
-
-pub(super) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The error about this archive.

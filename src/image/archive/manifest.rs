@@ -95,7 +95,7 @@ pub(super) fn oci(blobs: &Blobs) -> Result<Image, String> {
             index = decode(&name, &text)?;
             continue;
         }
-        return image(blobs, decode(&name, &text)?, hex_of(&chosen.digest)?, files);
+        return image(blobs, &decode(&name, &text)?, hex_of(&chosen.digest)?, files);
     }
     Err(format!("its indexes are nested deeper than {DEPTH}"))
 }
@@ -107,9 +107,14 @@ fn choose(manifests: &[Descriptor]) -> Result<&Descriptor, String> {
     let mut candidates = manifests.iter().filter(|one| one.platform.as_ref().is_none_or(fits));
     match (candidates.next(), candidates.next()) {
         (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => Err("its index holds several images for this machine: save one of them".to_owned()),
+        (Some(_), Some(_)) => {
+            Err("its index holds several images for this machine: save one of them".to_owned())
+        }
         (None, _) => {
-            let others: Vec<&str> = manifests.iter().filter_map(|one| Some(one.platform.as_ref()?.architecture.as_str())).collect();
+            let others: Vec<&str> = manifests
+                .iter()
+                .filter_map(|one| Some(one.platform.as_ref()?.architecture.as_str()))
+                .collect();
             Err(format!("it holds no image for linux/{host}, only for: {}", others.join(", ")))
         }
     }
@@ -126,11 +131,17 @@ fn architecture() -> &'static str {
     }
 }
 
-fn image(blobs: &Blobs, manifest: Manifest, digest: String, mut files: Vec<String>) -> Result<Image, String> {
+fn image(
+    blobs: &Blobs,
+    manifest: &Manifest,
+    digest: String,
+    mut files: Vec<String>,
+) -> Result<Image, String> {
     let (name, text) = document(blobs, &manifest.config.digest)?;
     let config: Config = decode(&name, &text)?;
     files.push(name);
-    let digests: Vec<String> = manifest.layers.iter().map(|layer| hex_of(&layer.digest)).collect::<Result<_, _>>()?;
+    let digests: Vec<String> =
+        manifest.layers.iter().map(|layer| hex_of(&layer.digest)).collect::<Result<_, _>>()?;
     let names: Vec<String> = digests.iter().map(|digest| format!("blobs/sha256/{digest}")).collect();
     files.extend(names.iter().cloned());
     let layers = zip(names, digests.into_iter().map(Some).collect(), &config)?;
@@ -142,14 +153,16 @@ fn image(blobs: &Blobs, manifest: Manifest, digest: String, mut files: Vec<Strin
 pub(super) fn docker(blobs: &Blobs) -> Result<Image, String> {
     let saved: Vec<Saved> = decode("manifest.json", &blobs.document("manifest.json")?)?;
     let tags: Vec<String> = saved.iter().flat_map(|one| one.tags.clone().unwrap_or_default()).collect();
-    let [one] = <[Saved; 1]>::try_from(saved).map_err(|all| format!("it holds {} images ({}): save one of them", all.len(), tags.join(", ")))?;
+    let [one] = <[Saved; 1]>::try_from(saved)
+        .map_err(|all| format!("it holds {} images ({}): save one of them", all.len(), tags.join(", ")))?;
     let text = blobs.document(&one.config)?;
     let digest = sha256(&text[..]).map_err(|error| error.to_string())?;
     if let Some(stated) = named(&one.config).filter(|stated| *stated != digest) {
         return Err(format!("`{}` has the sha256 {digest}, not {stated}", one.config));
     }
     let config: Config = decode(&one.config, &text)?;
-    let digests = one.layers.iter().map(|name| name.strip_prefix("blobs/sha256/").map(str::to_owned)).collect();
+    let digests =
+        one.layers.iter().map(|name| name.strip_prefix("blobs/sha256/").map(str::to_owned)).collect();
     let layers = zip(one.layers.clone(), digests, &config)?;
     Ok(Image { digest, files: Vec::new(), layers })
 }
@@ -163,7 +176,11 @@ fn named(config: &str) -> Option<String> {
 fn zip(names: Vec<String>, digests: Vec<Option<String>>, config: &Config) -> Result<Vec<Layer>, String> {
     let diff_ids = &config.rootfs.diff_ids;
     if names.len() != diff_ids.len() || names.len() > LAYERS {
-        return Err(format!("it has {} layers, and {} diff ids; at most {LAYERS} are read", names.len(), diff_ids.len()));
+        return Err(format!(
+            "it has {} layers, and {} diff ids; at most {LAYERS} are read",
+            names.len(),
+            diff_ids.len()
+        ));
     }
     let all = names.into_iter().zip(digests).zip(diff_ids);
     all.map(|((name, digest), id)| Ok(Layer { name, digest, diff_id: Some(hex_of(id)?) })).collect()
@@ -180,7 +197,8 @@ fn document(blobs: &Blobs, digest: &str) -> Result<(String, Vec<u8>), String> {
 
 /// The hexadecimal part of `sha256:…`. It becomes a file's name, so that nothing else may pass.
 fn hex_of(digest: &str) -> Result<String, String> {
-    let plain = |hex: &&str| hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let plain =
+        |hex: &&str| hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let hex = digest.strip_prefix("sha256:").filter(plain);
     hex.map(str::to_owned).ok_or_else(|| format!("`{digest}` is not a sha256 digest"))
 }
@@ -194,7 +212,8 @@ mod tests {
     use super::*;
 
     fn descriptor(architecture: Option<&str>) -> Descriptor {
-        let platform = architecture.map(|name| Platform { architecture: name.to_owned(), os: "linux".to_owned() });
+        let platform =
+            architecture.map(|name| Platform { architecture: name.to_owned(), os: "linux".to_owned() });
         Descriptor { media_type: String::new(), digest: architecture.unwrap_or("any").to_owned(), platform }
     }
 
@@ -210,7 +229,9 @@ mod tests {
     #[test]
     fn a_digest_cannot_be_a_path() {
         assert!(hex_of(&format!("sha256:{}", "a".repeat(64))).is_ok());
-        for bad in ["sha256:../../etc/passwd", "sha512:aa", &format!("sha256:{}", "A".repeat(64)), &"a".repeat(64)] {
+        for bad in
+            ["sha256:../../etc/passwd", "sha512:aa", &format!("sha256:{}", "A".repeat(64)), &"a".repeat(64)]
+        {
             assert!(hex_of(bad).is_err(), "{bad}");
         }
     }

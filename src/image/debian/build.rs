@@ -16,10 +16,10 @@ use crate::image::error::{ImageError, Result, io};
 use crate::image::recipe::{DebianSource, Limits};
 use crate::image::report::Report;
 use crate::image::unpack::Order;
-use crate::image::{guard, skeleton};
+use crate::image::{delete, guard, skeleton};
 
 /// A minimal suite takes 15 s from a mirror nearby; this is for a slow one.
-const LONGEST: Duration = Duration::from_secs(1800);
+const LONGEST: Duration = Duration::from_mins(30);
 
 /// How much of the tool's output an error shows.
 const SHOWN: u64 = 4096;
@@ -39,21 +39,44 @@ pub(in super::super) fn build(name: &str, source: &DebianSource, root: &Path) ->
     let tool = Tool::choose().map_err(|why| ImageError::Unavailable { name: name.to_owned(), why })?;
     let words = tool.command(source, &mirror_of(source), root);
     let shown = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-    let mut command = crate::role::command(guard::WORD).map_err(|why| ImageError::Unavailable { name: name.to_owned(), why })?;
+    let mut command = crate::role::command(guard::WORD)
+        .map_err(|why| ImageError::Unavailable { name: name.to_owned(), why })?;
     let log = tempfile::tempfile().map_err(io("open", Path::new("/tmp")))?;
     let writer = log.try_clone().map_err(io("dup", root))?;
     let system = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     command.args(&words).env("PATH", system).env("LC_ALL", "C").stdin(Stdio::null()).stderr(writer);
     let run = Run { shown, log };
     match tool {
-        Tool::Mmdebstrap => run.tar(command.stdout(Stdio::piped()).spawn(), root),
+        Tool::Mmdebstrap => {
+            let scratch = scratch(root)?;
+            let report = run.tar(
+                command.env(guard::SCRATCH, &scratch).env("TMPDIR", "/tmp").stdout(Stdio::piped()).spawn(),
+                root,
+            )?;
+            delete::tree(&scratch)?;
+            Ok(report)
+        }
         Tool::Debootstrap => {
             let also = run.log.try_clone().map_err(io("dup", root))?;
-            run.wait(&mut command.stdout(also).spawn().map_err(io("execve", Path::new("/proc/self/exe")))?, Instant::now() + LONGEST)?;
+            let child = command.stdout(also).spawn();
+            run.wait(
+                &mut child.map_err(io("execve", Path::new("/proc/self/exe")))?,
+                Instant::now() + LONGEST,
+            )?;
             skeleton::complete(root)?;
             Ok(Report::default())
         }
     }
+}
+
+/// A folder beside the root for what the tool keeps while it works. Under its real path, below a cache that only its owner may
+/// enter, the user `_apt` could not reach it; the guard shows it as `/tmp`.
+fn scratch(root: &Path) -> Result<std::path::PathBuf> {
+    let folder = root.with_file_name("scratch");
+    std::fs::create_dir(&folder).map_err(io("mkdir", &folder))?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
+    std::fs::set_permissions(&folder, mode).map_err(io("chmod", &folder))?;
+    Ok(folder)
 }
 
 /// A tool at work, and what it says.
@@ -99,7 +122,11 @@ impl Run {
     }
 
     fn failed(&self, how: &str) -> ImageError {
-        ImageError::Builder { command: self.shown.clone(), how: how.to_owned(), output: self.tail().unwrap_or_default() }
+        ImageError::Builder {
+            command: self.shown.clone(),
+            how: how.to_owned(),
+            output: self.tail().unwrap_or_default(),
+        }
     }
 
     /// The end of what the tool said, where the reason is.
@@ -113,7 +140,7 @@ impl Run {
     }
 }
 
-/// Waits on a pidfd, which becomes readable when the process ends (pidfd_open(2)).
+/// Waits on a pidfd, which becomes readable when the process ends (`pidfd_open(2)`).
 fn ends_by(child: &Child, deadline: Instant) -> bool {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let Some(Ok(pidfd)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return true };
@@ -123,8 +150,7 @@ fn ends_by(child: &Child, deadline: Instant) -> bool {
         match poll(&mut [PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), PollFlags::POLLIN)], timeout) {
             Ok(0) if left.is_zero() => return false,
             Ok(0) | Err(nix::errno::Errno::EINTR) => {}
-            Ok(_) => return true,
-            Err(_) => return true,
+            Ok(_) | Err(_) => return true,
         }
     }
 }

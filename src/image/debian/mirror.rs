@@ -28,12 +28,22 @@ pub(super) fn probe(mirror: &str, suite: &str) -> Result<(), String> {
     let url = format!("{}/dists/{suite}/Release", mirror.trim_end_matches('/'));
     let place = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut command = Command::new("/usr/lib/apt/apt-helper");
-    command.args(["-o", "Acquire::http::Timeout=5", "-o", "Acquire::https::Timeout=5", "-o", "Acquire::Retries=0"]);
+    command.args([
+        "-o",
+        "Acquire::http::Timeout=5",
+        "-o",
+        "Acquire::https::Timeout=5",
+        "-o",
+        "Acquire::Retries=0",
+    ]);
     command.arg("download-file").arg(&url).arg(place.path().join("Release")).stdin(Stdio::null());
     match command.output() {
         Ok(output) if !output.status.success() => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(format!("{url} cannot be had: {}", said.lines().find(|line| line.starts_with("E:")).unwrap_or("apt-helper failed")))
+            Err(format!(
+                "{url} cannot be had: {}",
+                said.lines().find(|line| line.starts_with("E:")).unwrap_or("apt-helper failed")
+            ))
         }
         _ => Ok(()),
     }
@@ -45,8 +55,13 @@ mod tests {
 
     #[test]
     fn the_main_archive_is_told_from_the_others() {
-        let check = |targets: &str, expected: Option<&str>| assert_eq!(main_archive(targets).as_deref(), expected, "{targets}");
-        check("Debian|Debian-Security|http://deb.debian.org/debian-security/\nDebian|Debian|http://deb.debian.org/debian/\n", Some(DEFAULT));
+        let check = |targets: &str, expected: Option<&str>| {
+            assert_eq!(main_archive(targets).as_deref(), expected, "{targets}");
+        };
+        check(
+            "Debian|Debian-Security|http://deb.debian.org/debian-security/\nDebian|Debian|http://deb.debian.org/debian/\n",
+            Some(DEFAULT),
+        );
         check("Ubuntu|Ubuntu|http://deb.debian.org/ubuntu/\n", None);
         check("", None);
     }

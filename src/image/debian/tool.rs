@@ -25,7 +25,9 @@ impl Tool {
             (true, _, true) => Ok(Self::Mmdebstrap),
             (true, _, false) => ids().map(|()| Self::Mmdebstrap),
             (false, true, true) => Ok(Self::Debootstrap),
-            (false, true, false) => Err("debootstrap works only as root, and mmdebstrap is missing".to_owned()),
+            (false, true, false) => {
+                Err("debootstrap works only as root, and mmdebstrap is missing".to_owned())
+            }
             (false, false, _) => Err("neither mmdebstrap nor debootstrap is installed".to_owned()),
         }
     }
@@ -36,9 +38,18 @@ impl Tool {
         let include = if packages.is_empty() { String::new() } else { format!("--include={packages}") };
         let mode = if nix::unistd::geteuid().is_root() { "--mode=root" } else { "--mode=unshare" };
         let words: Vec<OsString> = match self {
-            Self::Mmdebstrap => {
-                ["mmdebstrap", mode, "--variant=minbase", "--format=tar", &include, &source.suite, "-", mirror].map(OsString::from).into()
-            }
+            Self::Mmdebstrap => [
+                "mmdebstrap",
+                mode,
+                "--variant=minbase",
+                "--format=tar",
+                &include,
+                &source.suite,
+                "-",
+                mirror,
+            ]
+            .map(OsString::from)
+            .into(),
             Self::Debootstrap => {
                 let folder = folder.as_os_str().to_owned();
                 let words = ["debootstrap", "--variant=minbase", &include, &source.suite].map(OsString::from);
@@ -58,7 +69,13 @@ fn ids() -> Result<(), String> {
     }
     let ranges = std::fs::read_to_string("/etc/subuid").unwrap_or_default();
     let listed = ranges.lines().any(|line| line.split(':').next() == Some(user.as_str()));
-    if listed { Ok(()) } else { Err(format!("mmdebstrap as an ordinary user needs a range of ids, and /etc/subuid has none for {user}")) }
+    if listed {
+        Ok(())
+    } else {
+        Err(format!(
+            "mmdebstrap as an ordinary user needs a range of ids, and /etc/subuid has none for {user}"
+        ))
+    }
 }
 
 fn found(program: &str) -> bool {

@@ -39,7 +39,12 @@ pub fn closure(program: &Path) -> Result<Closure, ImageError> {
     let Some(interpreter) = object.interpreter.clone().map(PathBuf::from) else {
         return without_interpreter(program, &object);
     };
-    let mut walk = Walk { target: object.target, defaults: directories(&interpreter), found: Vec::new(), names: BTreeSet::new() };
+    let mut walk = Walk {
+        target: object.target,
+        defaults: directories(&interpreter),
+        found: Vec::new(),
+        names: BTreeSet::new(),
+    };
     walk.names.extend(interpreter.file_name().map(|name| name.to_string_lossy().into_owned()));
     walk.follow(program, object)?;
     Ok(Closure { interpreter: Some(interpreter), libraries: walk.found })
@@ -49,7 +54,9 @@ pub fn closure(program: &Path) -> Result<Closure, ImageError> {
 fn without_interpreter(program: &Path, object: &Object) -> Result<Closure, ImageError> {
     match object.needed.first() {
         None => Ok(Closure::default()),
-        Some(library) => Err(unfit(program, format!("it needs {library} but names no interpreter: it is a library"))),
+        Some(library) => {
+            Err(unfit(program, format!("it needs {library} but names no interpreter: it is a library")))
+        }
     }
 }
 
@@ -70,7 +77,11 @@ struct Walk {
 impl Walk {
     /// Breadth first, as the loader does it.
     fn follow(&mut self, program: &Path, object: Object) -> Result<(), ImageError> {
-        let mut queue = std::collections::VecDeque::from([Asking { path: program.to_owned(), object, inherited: Vec::new() }]);
+        let mut queue = std::collections::VecDeque::from([Asking {
+            path: program.to_owned(),
+            object,
+            inherited: Vec::new(),
+        }]);
         while let Some(asking) = queue.pop_front() {
             for name in &asking.object.needed {
                 if !self.names.insert(name.clone()) {
@@ -116,7 +127,8 @@ fn runpath(asking: &Asking) -> Vec<PathBuf> {
 fn expand(path: &str, object: &Path) -> PathBuf {
     let real = std::fs::canonicalize(object).unwrap_or_else(|_| object.to_owned());
     let origin = real.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
-    let lib = if cfg!(target_pointer_width = "64") && Path::new("/usr/lib64").is_dir() { "lib64" } else { "lib" };
+    let lib =
+        if cfg!(target_pointer_width = "64") && Path::new("/usr/lib64").is_dir() { "lib64" } else { "lib" };
     let tokens = [("ORIGIN", origin.as_str()), ("LIB", lib), ("PLATFORM", std::env::consts::ARCH)];
     let text = tokens.iter().fold(path.to_owned(), |text, (token, value)| {
         text.replace(&format!("${{{token}}}"), value).replace(&format!("${token}"), value)

@@ -53,13 +53,15 @@ where
     let header = H::parse(data)?;
     let endian = header.endian()?;
     let segments = header.program_headers(endian, data)?;
-    let mut object = Object { target: (header.is_type_64(), header.e_machine(endian).0), ..Object::default() };
+    let mut object =
+        Object { target: (header.is_type_64(), header.e_machine(endian).0), ..Object::default() };
     for segment in segments {
         if let Some(path) = segment.interpreter(endian, data)? {
             object.interpreter = Some(text(path));
         }
         if let Some(entries) = segment.dynamic(endian, data)? {
-            let entries: Vec<(i64, u64)> = entries.iter().map(|entry| (entry.tag(endian).0, entry.val(endian))).collect();
+            let entries: Vec<(i64, u64)> =
+                entries.iter().map(|entry| (entry.tag(endian).0, entry.val(endian))).collect();
             let find = |address, size| {
                 segments.iter().find_map(|segment| {
                     let load = segment.p_type(endian) == object::elf::PT_LOAD;

@@ -64,7 +64,8 @@ mod tests {
     fn reads_includes_and_comments_and_survives_a_loop() {
         let place = tempfile::tempdir().unwrap();
         let conf = place.path().join("ld.so.conf");
-        std::fs::write(&conf, "/first # a comment\nhwcap 1 nosegneg\ninclude *.conf more/*.conf\n/last\n").unwrap();
+        std::fs::write(&conf, "/first # a comment\nhwcap 1 nosegneg\ninclude *.conf more/*.conf\n/last\n")
+            .unwrap();
         std::fs::create_dir(place.path().join("more")).unwrap();
         std::fs::write(place.path().join("more/a.conf"), "/included\n").unwrap();
         let mut found = Vec::new();

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::files::FILES;
+use super::files::{FILES, os_release};
 use super::find::Plan;
 use crate::image::error::{ImageError, Result, io};
 use crate::image::recipe::HostSource;
@@ -16,7 +16,7 @@ use crate::image::report::Report;
 use crate::image::skeleton;
 
 /// Makes the image in the empty directory `root`.
-pub(in super::super) fn build(source: &HostSource, plan: &Plan, root: &Path) -> Result<Report> {
+pub(in super::super) fn build(name: &str, source: &HostSource, plan: &Plan, root: &Path) -> Result<Report> {
     let mut report = plan.report.clone();
     let mut tree = Tree { root, copied: HashMap::new() };
     tree.lay_out()?;
@@ -30,6 +30,7 @@ pub(in super::super) fn build(source: &HostSource, plan: &Plan, root: &Path) -> 
     for (path, text) in FILES {
         tree.write(path, text)?;
     }
+    tree.write("etc/os-release", &os_release(name))?;
     if let Some(program) = &source.applets {
         tree.applets(program, plan, &mut report)?;
     }
@@ -47,7 +48,9 @@ impl Tree<'_> {
     fn lay_out(&self) -> Result<()> {
         let directories = ["usr/bin", "usr/lib", "etc", "root", "var/log"];
         directories.iter().try_for_each(|name| self.directory(Path::new(name)))?;
-        for (link, target) in [("bin", "usr/bin"), ("sbin", "usr/bin"), ("usr/sbin", "bin"), ("lib", "usr/lib")] {
+        for (link, target) in
+            [("bin", "usr/bin"), ("sbin", "usr/bin"), ("usr/sbin", "bin"), ("lib", "usr/lib")]
+        {
             self.link(link, Path::new(target))?;
         }
         Ok(())
@@ -69,7 +72,8 @@ impl Tree<'_> {
 
     /// A library that is not where libc is gets a link there: an image has no `ld.so.cache` to find it by.
     fn libraries(&mut self, plan: &Plan) -> Result<()> {
-        let libc = plan.libraries.iter().find(|(name, _)| name.starts_with("libc.")).map(|(_, path)| path.clone());
+        let libc =
+            plan.libraries.iter().find(|(name, _)| name.starts_with("libc.")).map(|(_, path)| path.clone());
         let home = libc.map_or(Ok(PathBuf::from("usr/lib")), |path| self.place(&path))?;
         let home = home.parent().unwrap_or(Path::new("usr/lib")).to_owned();
         for (name, path) in &plan.libraries {
@@ -96,19 +100,27 @@ impl Tree<'_> {
             return std::fs::hard_link(first, &target).map_err(io("link", &target));
         }
         std::fs::copy(from, &target).map_err(io("copy", from))?;
-        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode)).map_err(io("chmod", &target))?;
+        set_mode(&target, mode)?;
         self.copied.insert((meta.dev(), meta.ino()), target);
         Ok(())
     }
 
     fn write(&self, path: &str, text: &str) -> Result<()> {
         let path = self.root.join(path);
-        std::fs::write(&path, text).map_err(io("write", &path))
+        std::fs::write(&path, text).map_err(io("write", &path))?;
+        set_mode(&path, 0o644)
     }
 
     fn directory(&self, path: &Path) -> Result<()> {
-        let path = self.root.join(path);
-        std::fs::create_dir_all(&path).map_err(io("mkdir", &path))
+        let mut here = self.root.to_owned();
+        for part in path {
+            here.push(part);
+            if !here.is_dir() {
+                std::fs::create_dir(&here).map_err(io("mkdir", &here))?;
+                set_mode(&here, 0o755)?;
+            }
+        }
+        Ok(())
     }
 
     fn link(&self, name: &str, target: &Path) -> Result<()> {
@@ -119,11 +131,12 @@ impl Tree<'_> {
     /// Asks the program for its names and links each to it; a name that is taken or is no plain name is reported.
     fn applets(&self, program: &str, plan: &Plan, report: &mut Report) -> Result<()> {
         let host = plan.programs.iter().find(|(name, _)| name == program).map(|(_, path)| path.clone());
-        let host = host.ok_or_else(|| ImageError::Program { program: program.to_owned(), mend: String::new() })?;
+        let host =
+            host.ok_or_else(|| ImageError::Program { program: program.to_owned(), mend: String::new() })?;
         for name in listed(&host)?.lines().filter(|name| *name != program) {
-            let plain = !name.is_empty() && !name.contains('/') && name != "." && name != "..";
+            let usable = !name.is_empty() && !name.contains('/') && name != "." && name != "..";
             let path = self.root.join("usr/bin").join(name);
-            match plain.then(|| symlink(program, &path)) {
+            match usable.then(|| symlink(program, &path)) {
                 Some(Ok(())) => {}
                 Some(Err(error)) => report.note(name, "applet", io("symlink", &path)(error).to_string()),
                 None => report.note(name, "applet", "it is not a plain name"),
@@ -133,8 +146,14 @@ impl Tree<'_> {
     }
 }
 
+/// Sets a mode whatever the umask is: in a sandbox, other users read these files.
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(io("chmod", path))
+}
+
 fn listed(program: &Path) -> Result<String> {
-    let output = Command::new(program).arg("--list").stdin(Stdio::null()).output().map_err(io("execve", program))?;
+    let output =
+        Command::new(program).arg("--list").stdin(Stdio::null()).output().map_err(io("execve", program))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() && !text.trim().is_empty() {
         return Ok(text);

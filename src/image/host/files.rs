@@ -4,7 +4,6 @@
 pub(super) const FILES: &[(&str, &str)] = &[
     ("etc/passwd", PASSWD),
     ("etc/group", GROUP),
-    ("etc/os-release", OS_RELEASE),
     ("etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"),
     ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
     ("etc/shells", "/bin/sh\n"),
@@ -25,9 +24,9 @@ users:x:100:
 nogroup:x:65534:
 ";
 
-const OS_RELEASE: &str = "\
-ID=airtight-base
-NAME=\"airtight base\"
-PRETTY_NAME=\"airtight base, of the host's own programs\"
-VERSION_ID=1
-";
+/// The release file of the image with this name.
+pub(super) fn os_release(name: &str) -> String {
+    format!(
+        "ID=airtight-{name}\nNAME=\"airtight {name}\"\nPRETTY_NAME=\"airtight {name}, of the host's own programs\"\nVERSION_ID=1\n"
+    )
+}

@@ -41,7 +41,11 @@ impl Plan {
     /// The files that go into the image, as they stand.
     pub(in super::super) fn stamps(&self) -> Vec<Stamp> {
         let programs = self.programs.iter().map(|(_, path)| path);
-        programs.chain(&self.interpreters).chain(self.libraries.values()).map(|path| Stamp::of(path)).collect()
+        programs
+            .chain(&self.interpreters)
+            .chain(self.libraries.values())
+            .map(|path| Stamp::of(path))
+            .collect()
     }
 
     /// The names under which the files go into the image.
@@ -78,14 +82,22 @@ fn look(name: &str, directories: &[PathBuf]) -> Option<PathBuf> {
 /// Says why the image cannot be made here, if a program that it must have is missing.
 pub(in super::super) fn available(source: &HostSource) -> std::result::Result<(), String> {
     find(source).iter().try_for_each(|found| {
-        if found.at.is_none() && !found.optional { Err(missing(&found.name, source).to_string()) } else { Ok(()) }
+        if found.at.is_none() && !found.optional {
+            Err(missing(&found.name, source).to_string())
+        } else {
+            Ok(())
+        }
     })
 }
 
 /// Follows the programs to all that they need.
 pub(in super::super) fn plan(source: &HostSource) -> Result<Plan> {
-    let mut plan =
-        Plan { programs: Vec::new(), interpreters: Vec::new(), libraries: BTreeMap::new(), report: Report::default() };
+    let mut plan = Plan {
+        programs: Vec::new(),
+        interpreters: Vec::new(),
+        libraries: BTreeMap::new(),
+        report: Report::default(),
+    };
     for program in &find(source) {
         match add(&mut plan, program, source) {
             Ok(()) => {}
@@ -123,6 +135,10 @@ fn what_else(path: &Path) -> String {
 }
 
 fn missing(name: &str, source: &HostSource) -> ImageError {
-    let mend = source.package.as_ref().map(|package| format!(": install Debian's package {package}")).unwrap_or_default();
+    let mend = source
+        .package
+        .as_ref()
+        .map(|package| format!(": install Debian's package {package}"))
+        .unwrap_or_default();
     ImageError::Program { program: name.to_owned(), mend }
 }

@@ -79,11 +79,14 @@ impl Store {
     /// # Errors
     /// The measured reason why not.
     pub fn available(&self, reference: &str, relative_to: &Path) -> std::result::Result<(), String> {
-        let target = resolve(reference, relative_to, &self.imported_names()).map_err(|error| error.to_string())?;
+        let target =
+            resolve(reference, relative_to, &self.imported_names()).map_err(|error| error.to_string())?;
         match target {
-            Target::Imported(name) => {
-                self.imported(&name).and_then(|image| self.take(&image.digest)).map(drop).map_err(|error| error.to_string())
-            }
+            Target::Imported(name) => self
+                .imported(&name)
+                .and_then(|image| self.take(&image.digest))
+                .map(drop)
+                .map_err(|error| error.to_string()),
             Target::Recipe(draft) if self.warm(&key(&draft)).is_some() => Ok(()),
             Target::Recipe(draft) => available(&draft),
         }

@@ -51,13 +51,28 @@ impl Store {
         }
         for name in imported {
             let image = self.imported(&name)?;
-            all.push(Listed { name, source: "imported", digest: Some(image.digest), about: image.from.display().to_string() });
+            all.push(Listed {
+                name,
+                source: "imported",
+                digest: Some(image.digest),
+                about: image.from.display().to_string(),
+            });
         }
-        all.extend(self.cached()?.into_iter().filter_map(|(folder, about)| {
-            let digest = folder.file_name()?.to_str()?.to_owned();
-            let listed = all.iter().any(|listed| listed.digest.as_ref() == Some(&digest));
-            (!listed).then(|| Listed { name: about.name, source: "cached", digest: Some(digest), about: String::new() })
-        }).collect::<Vec<_>>());
+        all.extend(
+            self.cached()?
+                .into_iter()
+                .filter_map(|(folder, about)| {
+                    let digest = folder.file_name()?.to_str()?.to_owned();
+                    let listed = all.iter().any(|listed| listed.digest.as_ref() == Some(&digest));
+                    (!listed).then(|| Listed {
+                        name: about.name,
+                        source: "cached",
+                        digest: Some(digest),
+                        about: String::new(),
+                    })
+                })
+                .collect::<Vec<_>>(),
+        );
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
     }
@@ -80,20 +95,32 @@ impl Store {
     /// Nothing of this name is in the cache, or another process uses an image.
     pub fn remove(&self, name: &str) -> Result<Removed> {
         let imported = self.imported_names().iter().any(|known| known == name);
-        let mut doomed: BTreeSet<PathBuf> =
-            self.cached()?.into_iter().filter(|(_, about)| about.name == name).map(|(folder, _)| folder).collect();
+        let mut doomed: BTreeSet<PathBuf> = self
+            .cached()?
+            .into_iter()
+            .filter(|(_, about)| about.name == name)
+            .map(|(folder, _)| folder)
+            .collect();
         if imported {
-            doomed.insert(self.root.join("store").join(super::image::folder_name(&self.imported(name)?.digest)));
-            let path = self.root.join("names").join(format!("{name}.json"));
-            std::fs::remove_file(&path).map_err(io("unlink", &path))?;
+            doomed.insert(
+                self.root.join("store").join(super::image::folder_name(&self.imported(name)?.digest)),
+            );
         }
-        for other in self.imported_names() {
-            doomed.remove(&self.root.join("store").join(self.imported(&other)?.digest));
+        for other in self.imported_names().iter().filter(|other| *other != name) {
+            doomed.remove(&self.root.join("store").join(self.imported(other)?.digest));
         }
-        let images = doomed.iter().filter(|folder| folder.is_dir()).map(|folder| self.delete(folder, name)).collect::<Result<Vec<()>>>()?;
+        let images = doomed
+            .iter()
+            .filter(|folder| folder.is_dir())
+            .map(|folder| self.delete(folder, name))
+            .collect::<Result<Vec<()>>>()?;
         if images.is_empty() && !imported {
             let why = "nothing of this name is in the cache".to_owned();
             return Err(ImageError::Name { name: name.to_owned(), why });
+        }
+        if imported {
+            let path = self.root.join("names").join(format!("{name}.json"));
+            std::fs::remove_file(&path).map_err(io("unlink", &path))?;
         }
         Ok(Removed { images: images.len(), name: imported })
     }

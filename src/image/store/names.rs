@@ -21,7 +21,8 @@ impl Store {
     /// The names that were given by hand, sorted.
     pub(super) fn imported_names(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.root.join("names")).into_iter().flatten().flatten();
-        let names = files.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
+        let names =
+            files.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
         let mut names: Vec<String> = names.collect();
         names.sort();
         names

@@ -28,13 +28,11 @@ pub(super) struct Draft {
 impl Draft {
     /// Decodes it.
     pub(super) fn recipe(&self) -> Result<Recipe> {
-        match &self.text {
-            Some(text) => Recipe::decode(&self.name, text, &self.path),
-            None => {
-                let source = ArchiveSource { path: self.path.clone(), sha256: None, limits: Limits::default() };
-                Ok(Recipe { name: self.name.clone(), about: String::new(), source: Source::Archive(source) })
-            }
+        if let Some(text) = &self.text {
+            return Recipe::decode(&self.name, text, &self.path);
         }
+        let source = ArchiveSource { path: self.path.clone(), sha256: None, limits: Limits::default() };
+        Ok(Recipe { name: self.name.clone(), about: String::new(), source: Source::Archive(source) })
     }
 
     fn written(path: PathBuf) -> Result<Self> {
@@ -44,7 +42,11 @@ impl Draft {
 
     fn bundled(name: &str) -> Option<Self> {
         let (name, text) = BUNDLED.iter().find(|(bundled, _)| *bundled == name)?;
-        Some(Self { name: (*name).to_owned(), path: format!("images/{name}.yaml").into(), text: Some((*text).to_owned()) })
+        Some(Self {
+            name: (*name).to_owned(),
+            path: format!("images/{name}.yaml").into(),
+            text: Some((*text).to_owned()),
+        })
     }
 
     /// An archive, by its real path: the same file gives the same image under every name.
@@ -60,7 +62,9 @@ pub(super) fn resolve(reference: &str, from: &Path, imported: &[String]) -> Resu
     if reference.contains('/') {
         return Ok(Target::Recipe(Draft::archive(&from.join(reference))));
     }
-    if let Some(path) = folders(from).map(|folder| folder.join(format!("{reference}.yaml"))).find(|path| path.is_file()) {
+    if let Some(path) =
+        folders(from).map(|folder| folder.join(format!("{reference}.yaml"))).find(|path| path.is_file())
+    {
         return Draft::written(path).map(Target::Recipe);
     }
     if let Some(draft) = Draft::bundled(reference) {
@@ -78,7 +82,8 @@ pub(super) fn resolve(reference: &str, from: &Path, imported: &[String]) -> Resu
 /// The names of all recipes that can be seen from `from`, sorted, each once.
 pub(super) fn recipe_names(from: &Path) -> Vec<String> {
     let files = folders(from).flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
-    let written = files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+    let written =
+        files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "yaml"));
     let written = written.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
     let mut names: Vec<String> = written.chain(BUNDLED.iter().map(|(name, _)| (*name).to_owned())).collect();
     names.sort();
@@ -113,21 +118,29 @@ mod tests {
     #[test]
     fn a_name_that_is_nothing_gets_a_mend() {
         let error = resolve("busybx", Path::new("/"), &[]).unwrap_err().to_string();
-        assert!(error.contains("no image named `busybx` (did you mean `busybox`?); images here: base, "), "{error}");
+        assert!(
+            error.contains("no image named `busybx` (did you mean `busybox`?); images here: base, "),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_recipe_beside_the_specs_comes_before_a_bundled_one() {
         let place = tempfile::tempdir().unwrap();
         std::fs::create_dir(place.path().join("images")).unwrap();
-        std::fs::write(place.path().join("images/base.yaml"), "about: mine\nhost: {programs: [sh]}\n").unwrap();
-        let Target::Recipe(draft) = resolve("base", place.path(), &[]).unwrap() else { panic!("not a recipe") };
+        std::fs::write(place.path().join("images/base.yaml"), "about: mine\nhost: {programs: [sh]}\n")
+            .unwrap();
+        let Target::Recipe(draft) = resolve("base", place.path(), &[]).unwrap() else {
+            panic!("not a recipe")
+        };
         assert_eq!(draft.recipe().unwrap().about, "mine");
     }
 
     #[test]
     fn a_slash_makes_a_path() {
-        let Target::Recipe(draft) = resolve("./base", Path::new("/x"), &[]).unwrap() else { panic!("not a recipe") };
+        let Target::Recipe(draft) = resolve("./base", Path::new("/x"), &[]).unwrap() else {
+            panic!("not a recipe")
+        };
         let Source::Archive(archive) = draft.recipe().unwrap().source else { panic!("not an archive") };
         assert_eq!(archive.path, Path::new("/x/./base"));
     }

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::reference::Draft;
 use crate::image::archive::Identity;
+use crate::image::digest::hex;
 use crate::image::error::Result;
 use crate::image::host::Plan;
 use crate::image::recipe::{ArchiveSource, DebianSource, HostSource, Recipe, Source};
@@ -50,7 +51,12 @@ impl Work {
             Source::Archive(source) => {
                 let identity = archive::identify(&source)?;
                 let digest = digest(&[&maker(), "archive", &identity.digest]);
-                Ok(Self { name, digest, inputs: identity.inputs.clone(), kind: Kind::Archive(source, identity) })
+                Ok(Self {
+                    name,
+                    digest,
+                    inputs: identity.inputs.clone(),
+                    kind: Kind::Archive(source, identity),
+                })
             }
             Source::Debian(source) => {
                 let digest = digest(&[&maker(), "debian", &format!("{source:?}")]);
@@ -66,7 +72,14 @@ impl Work {
         let plan = host::plan(&source)?;
         let files = plan.stamps();
         let content: String = files.iter().map(Stamp::text).collect();
-        let digest = digest(&[&maker(), "host", draft.text.as_deref().unwrap_or_default(), &plan.names(), &content]);
+        let digest = digest(&[
+            &maker(),
+            "host",
+            &name,
+            draft.text.as_deref().unwrap_or_default(),
+            &plan.names(),
+            &content,
+        ]);
         inputs.extend(files);
         Ok(Self { name, digest, inputs, kind: Kind::Host(source, plan) })
     }
@@ -74,7 +87,7 @@ impl Work {
     /// The third stage: makes the image in the empty directory `root`.
     pub(super) fn build(&self, root: &Path) -> Result<Report> {
         match &self.kind {
-            Kind::Host(source, plan) => host::build(source, plan, root),
+            Kind::Host(source, plan) => host::build(&self.name, source, plan, root),
             Kind::Archive(source, identity) => archive::build(source, identity, root),
             Kind::Debian(source) => debian::build(&self.name, source, root),
         }
@@ -104,5 +117,5 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash)
 }

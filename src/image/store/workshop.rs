@@ -20,7 +20,11 @@ impl Bench {
     /// Makes an empty one in `building`.
     pub(super) fn new(building: &Path) -> Result<Self> {
         loop {
-            let id = format!("{}-{:016x}", std::process::id(), std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0));
+            let id = format!(
+                "{}-{:016x}",
+                std::process::id(),
+                std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)
+            );
             let lock_path = building.join(format!("{id}.lock"));
             let lock = lock(&lock_path)?;
             // A sweeper may have taken the file between its making and its locking; then it is gone, and we begin again.

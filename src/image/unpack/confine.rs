@@ -33,7 +33,8 @@ pub(super) fn confine(root: &Path) -> Result<()> {
     }
     limit(Resource::RLIMIT_AS, MEMORY)?;
     limit(Resource::RLIMIT_CORE, 0)?;
-    nix::sys::prctl::set_no_new_privs().map_err(|errno| Failure::new("prctl", &[&"PR_SET_NO_NEW_PRIVS"], errno))?;
+    nix::sys::prctl::set_no_new_privs()
+        .map_err(|errno| Failure::new("prctl", &[&"PR_SET_NO_NEW_PRIVS"], errno))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     drop_capabilities()
 }
@@ -43,7 +44,9 @@ fn close_others() {
     let names = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let open: Vec<i32> = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     // The list holds the descriptor that it was read through, which is closed by now: EBADF is expected.
-    open.into_iter().filter(|number| *number > 2).for_each(|number| nix::unistd::close(number).unwrap_or_default());
+    open.into_iter()
+        .filter(|number| *number > 2)
+        .for_each(|number| nix::unistd::close(number).unwrap_or_default());
 }
 
 fn enter_namespaces() -> Result<()> {
@@ -65,7 +68,7 @@ fn write(path: &str, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(|error| Failure::from_io("write", &[&path, &text], &error))
 }
 
-/// pivot_root(2) with the old root on top of the new one, which needs no folder for it.
+/// `pivot_root(2)` with the old root on top of the new one, which needs no folder for it.
 fn pivot(root: &Path) -> Result<()> {
     let none = None::<&str>;
     let failed = |call: &str, errno| Failure::new(call, &[&root], errno);
@@ -91,9 +94,10 @@ fn limit(resource: Resource, most: u64) -> Result<()> {
     setrlimit(resource, most, most).map_err(|errno| Failure::new("setrlimit", &[&resource, &most], errno))
 }
 
-/// Also takes away CAP_SYS_CHROOT and CAP_SYS_ADMIN, with which a way out of any root could be found.
+/// Also takes away `CAP_SYS_CHROOT` and `CAP_SYS_ADMIN`, with which a way out of any root could be found.
 fn drop_capabilities() -> Result<()> {
-    let failed = |call: &str, errno: rustix::io::Errno| Failure::new(call, &[], Errno::from_raw(errno.raw_os_error()));
+    let failed =
+        |call: &str, errno: rustix::io::Errno| Failure::new(call, &[], Errno::from_raw(errno.raw_os_error()));
     let held = rustix::thread::capabilities(None).map_err(|errno| failed("capget", errno))?;
     let kept = held.permitted & KEPT;
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };

@@ -7,7 +7,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// The most memory that a stream's dictionary may ask for: `xz -9` asks for 64 MiB, `zstd --ultra -22` for 128 MiB.
-const WINDOW: u64 = 256 << 20;
+const WINDOW_KIB: u32 = 256 << 10;
 
 /// How a stream is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(in super::super) fn decoder<'a, R: BufRead + 'a>(mut compressed: R) -> io::R
     Ok(match Compression::of(compressed.fill_buf()?) {
         Compression::None => Box::new(compressed),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(compressed)),
-        Compression::Xz => Box::new(XzReader::new_mem_limit(compressed, true, (WINDOW >> 10) as u32)),
+        Compression::Xz => Box::new(XzReader::new_mem_limit(compressed, true, WINDOW_KIB)),
         Compression::Zstd => Box::new(Zstd::new(compressed)),
     })
 }
@@ -55,7 +55,7 @@ struct Zstd<R> {
 impl<R: BufRead> Zstd<R> {
     fn new(source: R) -> Self {
         let mut frame = FrameDecoder::new();
-        frame.set_max_window_size(WINDOW);
+        frame.set_max_window_size(u64::from(WINDOW_KIB) << 10);
         Self { source, frame, within: false }
     }
 
@@ -64,7 +64,10 @@ impl<R: BufRead> Zstd<R> {
         while !self.source.fill_buf()?.is_empty() {
             match self.frame.reset(&mut self.source) {
                 Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     io::copy(&mut (&mut self.source).take(u64::from(length)), &mut io::sink())?;
                 }
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())),
@@ -129,7 +132,8 @@ mod tests {
         let gzip = gzip.finish().unwrap();
         check(&gzip, b"hello");
         check(&[gzip.clone(), gzip].concat(), b"hellohello");
-        let zstd = ruzstd::encoding::compress_to_vec(&b"hello"[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd =
+            ruzstd::encoding::compress_to_vec(&b"hello"[..], ruzstd::encoding::CompressionLevel::Fastest);
         check(&zstd, b"hello");
         let skippable = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
         check(&[&zstd[..], &skippable, &zstd].concat(), b"hellohello");
@@ -140,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_cut_stream_is_an_error_and_not_an_end() {
-        let zstd = ruzstd::encoding::compress_to_vec(&b"hello"[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd =
+            ruzstd::encoding::compress_to_vec(&b"hello"[..], ruzstd::encoding::CompressionLevel::Fastest);
         for cut in 1..zstd.len() {
             if Compression::of(&zstd[..cut]) == Compression::Zstd {
                 assert!(decoder(&zstd[..cut]).unwrap().read_to_end(&mut Vec::new()).is_err(), "cut at {cut}");

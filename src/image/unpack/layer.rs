@@ -16,22 +16,30 @@ use super::meter::{Counts, Packed, Unpacked};
 use super::place::{Absent, folder, parts};
 use super::whiteout::{self, Meaning};
 use crate::image::Missing;
+use crate::image::digest::hex;
 
 /// Unpacks the stream into `root`, and tells `report` what could not be made.
 ///
 /// # Errors
 /// A sentence with the name of the entry that is refused.
-pub(super) fn unpack(stream: impl Read, root: &Path, order: &Order, report: &mut dyn FnMut(Missing)) -> Result<Done, String> {
+pub(super) fn unpack(
+    stream: impl Read,
+    root: &Path,
+    order: &Order,
+    report: &mut dyn FnMut(Missing),
+) -> Result<Done, String> {
     let counts = Rc::<Counts>::default();
     let hash = Rc::new(RefCell::new(Sha256::new()));
     let packed = BufReader::with_capacity(1 << 16, Packed { inner: stream, counts: Rc::clone(&counts) });
     let plain = decoder(packed).map_err(|error| error.to_string())?;
-    let plain = Unpacked { inner: plain, counts: Rc::clone(&counts), limits: order.limits, hash: Rc::clone(&hash) };
+    let plain =
+        Unpacked { inner: plain, counts: Rc::clone(&counts), limits: order.limits, hash: Rc::clone(&hash) };
     let mut layer = Layer::new(root, order, report);
     let mut archive = tar::Archive::new(plain);
     layer.all(&mut archive, &counts)?;
-    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(|error| layer.at_end(&error.to_string()))?;
-    let diff_id = hash.borrow().clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink())
+        .map_err(|error| layer.at_end(&error.to_string()))?;
+    let diff_id = hex(hash.borrow().clone());
     layer.finish(diff_id)
 }
 
@@ -53,7 +61,17 @@ impl<'a> Layer<'a> {
     fn new(root: &'a Path, order: &'a Order, report: &'a mut dyn FnMut(Missing)) -> Self {
         let budget = order.limits.bytes;
         let (last, owners) = (String::new(), Owners::default());
-        Self { root, order, report, entries: 0, budget, last, owners, made: HashSet::new(), folders: Vec::new() }
+        Self {
+            root,
+            order,
+            report,
+            entries: 0,
+            budget,
+            last,
+            owners,
+            made: HashSet::new(),
+            folders: Vec::new(),
+        }
     }
 
     fn all<R: Read>(&mut self, archive: &mut tar::Archive<R>, counts: &Counts) -> Result<(), String> {
@@ -65,7 +83,8 @@ impl<'a> Layer<'a> {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             self.one(&mut entry, &name).map_err(|why| format!("entry `{name}` is refused: {why}"))?;
             // What is left of the entry's content is its own, not a header of the next.
-            std::io::copy(&mut entry, &mut std::io::sink()).map_err(|error| format!("entry `{name}` is refused: {error}"))?;
+            std::io::copy(&mut entry, &mut std::io::sink())
+                .map_err(|error| format!("entry `{name}` is refused: {error}"))?;
             self.last = name;
             between();
         }
@@ -106,7 +125,12 @@ impl<'a> Layer<'a> {
         self.set(Metadata::of(entry)?, root, "/", true)
     }
 
-    fn make<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, path: &Path, name: &str) -> Result<(), String> {
+    fn make<R: Read>(
+        &mut self,
+        entry: &mut tar::Entry<'_, R>,
+        path: &Path,
+        name: &str,
+    ) -> Result<(), String> {
         let metadata = Metadata::of(entry)?;
         let is_folder = entry.header().entry_type().is_dir();
         match make(entry, self.root, path, name, &mut self.budget)? {
@@ -130,7 +154,11 @@ impl<'a> Layer<'a> {
 
     /// An error between entries is told with the last good one.
     fn at_end(&self, why: &str) -> String {
-        if self.last.is_empty() { format!("its first entry is refused: {why}") } else { format!("what follows entry `{}` is refused: {why}", self.last) }
+        if self.last.is_empty() {
+            format!("its first entry is refused: {why}")
+        } else {
+            format!("what follows entry `{}` is refused: {why}", self.last)
+        }
     }
 
     fn finish(mut self, diff_id: String) -> Result<Done, String> {

@@ -54,7 +54,10 @@ impl Metadata {
         } else if key == b"mtime" {
             self.time = std::str::from_utf8(value).ok().and_then(time).unwrap_or(self.time);
         } else if key.starts_with(b"GNU.sparse.") {
-            return Err("it is a sparse file in a PAX format, which is not read: make the archive without --sparse".to_owned());
+            return Err(
+                "it is a sparse file in a PAX format, which is not read: make the archive without --sparse"
+                    .to_owned(),
+            );
         }
         Ok(())
     }
@@ -85,9 +88,19 @@ impl Metadata {
             return owners.note(name, self.owner, "an id has 32 bits".to_owned());
         };
         let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
-        let done = nix::unistd::fchownat(nix::fcntl::AT_FDCWD, path, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW);
+        let done = nix::unistd::fchownat(
+            nix::fcntl::AT_FDCWD,
+            path,
+            Some(uid),
+            Some(gid),
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        );
         if let Err(errno) = done {
-            owners.note(name, self.owner, Failure::new("fchownat", &[&path, &user, &group], errno).to_string());
+            owners.note(
+                name,
+                self.owner,
+                Failure::new("fchownat", &[&path, &user, &group], errno).to_string(),
+            );
         }
     }
 }
@@ -95,7 +108,11 @@ impl Metadata {
 impl Owners {
     fn note(&mut self, name: &str, (user, group): (u64, u64), why: String) {
         self.count += 1;
-        self.first.get_or_insert_with(|| Missing { path: name.to_owned(), what: format!("owner {user}:{group}"), why });
+        self.first.get_or_insert_with(|| Missing {
+            path: name.to_owned(),
+            what: format!("owner {user}:{group}"),
+            why,
+        });
     }
 
     /// The one note, if any.
@@ -116,7 +133,11 @@ fn time(text: &str) -> Option<TimeSpec> {
     let seconds: i64 = seconds.parse().ok()?;
     // -1.25 is 1.25 s before 1970: two whole seconds back, and three quarters on.
     let back = text.starts_with('-') && nanoseconds > 0;
-    Some(if back { TimeSpec::new(seconds - 1, 1_000_000_000 - nanoseconds) } else { TimeSpec::new(seconds, nanoseconds) })
+    Some(if back {
+        TimeSpec::new(seconds - 1, 1_000_000_000 - nanoseconds)
+    } else {
+        TimeSpec::new(seconds, nanoseconds)
+    })
 }
 
 /// Sets an extended attribute. Those of overlayfs are left out: in a lower layer they would redirect it (kernel, overlayfs.rst).
@@ -127,7 +148,10 @@ fn attach(path: &Path, name: &str, key: &OsString, value: &[u8]) -> Option<Missi
     let why = match (!overlay).then(set) {
         None => "it would steer an overlay on the image".to_owned(),
         Some(Ok(())) => return None,
-        Some(Err(errno)) => Failure::new("lsetxattr", &[&path, &text], nix::errno::Errno::from_raw(errno.raw_os_error())).to_string(),
+        Some(Err(errno)) => {
+            Failure::new("lsetxattr", &[&path, &text], nix::errno::Errno::from_raw(errno.raw_os_error()))
+                .to_string()
+        }
     };
     Some(Missing { path: name.to_owned(), what: format!("extended attribute {text}"), why })
 }

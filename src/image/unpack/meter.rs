@@ -73,7 +73,9 @@ fn check(counts: &Counts, limits: Limits) -> Result<(), String> {
         return Err(format!("a bomb: {unpacked} bytes out of {packed}, more than {} times", limits.ratio));
     }
     match counts.between.get() {
-        Some(start) if unpacked - start > HEADERS => Err(format!("its headers have more than {HEADERS} bytes")),
+        Some(start) if unpacked - start > HEADERS => {
+            Err(format!("its headers have more than {HEADERS} bytes"))
+        }
         _ => Ok(()),
     }
 }

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 /// The deepest path; the deletion of a tree counts on it.
 const DEEPEST: usize = 200;
 
-/// The kernel's own bound on the links of one path (path_resolution(7)).
+/// The kernel's own bound on the links of one path (`path_resolution(7)`).
 const HOPS: usize = 40;
 
 /// An entry's name: its parts, without empty ones and `.`. The root itself has none.
 pub(super) fn parts(name: &[u8]) -> Result<Vec<OsString>, String> {
-    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').filter(|part| !matches!(part, [] | [b'.'])).collect();
+    let parts: Vec<&[u8]> =
+        name.split(|byte| *byte == b'/').filter(|part| !matches!(part, [] | [b'.'])).collect();
     if parts.contains(&&b".."[..]) {
         return Err("its name leads upwards with `..`".to_owned());
     }
@@ -41,7 +42,12 @@ pub(super) enum Absent {
 
 /// The real folder that `parts` lead to from `root`, with every link resolved within the image. Nothing, if the way ends.
 pub(super) fn folder(root: &Path, parts: &[OsString], absent: Absent) -> Result<Option<PathBuf>, String> {
-    let mut walk = Walk { root, real: Vec::new(), ahead: parts.iter().map(|part| (part.clone(), None)).collect(), hops: 0 };
+    let mut walk = Walk {
+        root,
+        real: Vec::new(),
+        ahead: parts.iter().map(|part| (part.clone(), None)).collect(),
+        hops: 0,
+    };
     while let Some((part, link)) = walk.ahead.pop_front() {
         if !walk.step(&part, link.as_deref(), absent)? {
             return Ok(None);
@@ -67,19 +73,30 @@ impl Walk<'_> {
         if part == ".." {
             let above = self.real.pop().is_some();
             let link = link.unwrap_or(Path::new("")).display();
-            return if above { Ok(true) } else { Err(format!("its way goes through the link {link}, which leads out of the image")) };
+            return if above {
+                Ok(true)
+            } else {
+                Err(format!("its way goes through the link {link}, which leads out of the image"))
+            };
         }
         let path = self.here().join(part);
         match std::fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_dir() => self.real.push(part.to_owned()),
             Ok(meta) if meta.is_symlink() => self.follow(&path)?,
-            Ok(_) => return Err(format!("its way goes through {}, which is not a folder", shown(self.root, &path))),
+            Ok(_) => {
+                return Err(format!(
+                    "its way goes through {}, which is not a folder",
+                    shown(self.root, &path)
+                ));
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.to_string()),
             Err(_) => match (link, absent) {
                 (_, Absent::Stop) => return Ok(false),
                 (Some(link), _) => {
                     let link = link.display();
-                    return Err(format!("its way goes through the link {link}, which leads to nothing in the image"));
+                    return Err(format!(
+                        "its way goes through the link {link}, which leads to nothing in the image"
+                    ));
                 }
                 (None, Absent::Make) => self.make(&path, part)?,
             },
@@ -88,7 +105,8 @@ impl Walk<'_> {
     }
 
     fn make(&mut self, path: &Path, part: &OsStr) -> Result<(), String> {
-        std::fs::create_dir(path).map_err(|error| format!("mkdir of {} failed: {error}", shown(self.root, path)))?;
+        std::fs::create_dir(path)
+            .map_err(|error| format!("mkdir of {} failed: {error}", shown(self.root, path)))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(path, mode).map_err(|error| error.to_string())?;
         self.real.push(part.to_owned());
@@ -106,7 +124,11 @@ impl Walk<'_> {
             self.real.clear();
         }
         let from = PathBuf::from(shown(self.root, path));
-        let parts = target.as_os_str().as_bytes().split(|byte| *byte == b'/').filter(|part| !matches!(part, [] | [b'.']));
+        let parts = target
+            .as_os_str()
+            .as_bytes()
+            .split(|byte| *byte == b'/')
+            .filter(|part| !matches!(part, [] | [b'.']));
         for part in parts.rev() {
             self.ahead.push_front((OsStr::from_bytes(part).to_owned(), Some(from.clone())));
         }
@@ -130,8 +152,19 @@ mod tests {
         let root = place.path();
         std::fs::create_dir_all(root.join("usr/lib")).unwrap();
         std::fs::write(root.join("file"), "").unwrap();
-        let links = [("lib", "usr/lib"), ("abs", "/usr/lib"), ("out", "../etc"), ("far", "/usr/../../etc"), ("a", "b"), ("b", "usr/../lib"), ("loop", "loop"), ("nowhere", "/victim/dir")];
-        links.iter().for_each(|(name, target)| symlink(target, root.join(name)).unwrap());
+        let links = [
+            ("lib", "usr/lib"),
+            ("abs", "/usr/lib"),
+            ("out", "../etc"),
+            ("far", "/usr/../../etc"),
+            ("a", "b"),
+            ("b", "usr/../lib"),
+            ("loop", "loop"),
+            ("nowhere", "/victim/dir"),
+        ];
+        for (name, target) in links {
+            symlink(target, root.join(name)).unwrap();
+        }
         let found = parts(name.as_bytes()).and_then(|parts| folder(root, &parts, Absent::Make));
         let found = found.map(|path| path.unwrap().strip_prefix(root).unwrap().display().to_string());
         assert_eq!(found.as_deref().map_err(String::as_str), expected, "{name}");

@@ -27,7 +27,9 @@ pub(crate) fn play(order: Option<&OsStr>) -> ExitCode {
 }
 
 fn perform(order: Option<&OsStr>, lines: &mut dyn Write) -> Result<super::Done, String> {
-    let text = order.and_then(OsStr::to_str).ok_or_else(|| "the unpacker was started without an order".to_owned())?;
+    let text = order
+        .and_then(OsStr::to_str)
+        .ok_or_else(|| "the unpacker was started without an order".to_owned())?;
     let order: Order = serde_json::from_str(text).map_err(|error| error.to_string())?;
     // prctl(2): the kernel kills us when the builder dies, so that a killed build leaves no process.
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|errno| errno.to_string())?;

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn names_mean_what_the_image_spec_says() {
-        let check = |name: &str, expected: Meaning<'_>| assert_eq!(meaning(OsStr::new(name)).unwrap(), expected);
+        let check =
+            |name: &str, expected: Meaning<'_>| assert_eq!(meaning(OsStr::new(name)).unwrap(), expected);
         check("a", Meaning::Entry);
         check("x.wh.a", Meaning::Entry);
         check(".wh.a", Meaning::Gone(OsStr::new("a")));
@@ -81,6 +82,10 @@ mod tests {
         std::fs::write(folder.join("mixed/old"), "").unwrap();
         let made = HashSet::from([folder.join("mixed/new")]);
         assert!(delete_in(&folder, &made).unwrap());
-        assert!(!folder.join("old").exists() && !folder.join("mixed/old").exists() && folder.join("mixed/new").exists());
+        assert!(
+            !folder.join("old").exists()
+                && !folder.join("mixed/old").exists()
+                && folder.join("mixed/new").exists()
+        );
     }
 }
