@@ -9,7 +9,7 @@ use super::vantage::EVERYWHERE;
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
 
 /// The names by bit, from include/uapi/linux/capability.h, in lower case and without `CAP_`.
-pub(super) const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 41] = [
     "chown",
     "dac_override",
     "dac_read_search",
@@ -63,7 +63,7 @@ const SETS: [(&str, &str); 5] = [
 ];
 
 const fn set(name: &'static str, brief: &'static str) -> Field {
-    Field { name, kind: Kind::Set(&Kind::Text), brief }
+    Field { name, kind: Kind::Set(&Kind::Word(&NAMES)), brief }
 }
 
 /// `capabilities`

@@ -59,7 +59,7 @@ pub(super) const STATE: Fact = Fact {
 pub(super) const ENDED_BY: Fact = Fact {
     name: "ended_by",
     argument: None,
-    kind: Kind::Text,
+    kind: Kind::Word(crate::sys::ENDINGS),
     views: FROM_OUTSIDE,
     brief: "The signal that ended the process, `SIGKILL`; `none` where it lives or has exited.",
     long: "From the status that wait(2) gave its parent. Where that is not known, the fact cannot be observed.",

@@ -33,6 +33,7 @@ mod vantage;
 mod view;
 
 pub use attempt::{ATTEMPTS, find_attempt};
+pub use capabilities::NAMES as CAPABILITIES;
 pub use kind::{Field, Kind};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use subject::{Ended, Subject};

@@ -81,7 +81,11 @@ fn nodes<'a>(what: &str, node: &'a Node, notes: &mut Notes) -> Option<&'a [Node]
             None
         }
         _ => {
-            notes.error(node.at, format!("`{what}` takes a list"), format!("found {}", kind_of(node)));
+            let label = format!("found {}", kind_of(node));
+            let problem = notes.error(node.at, format!("`{what}` takes a list"), label);
+            if let Data::Scalar(value) = &node.data {
+                problem.help(format!("write `{what}: [{value}, …]`"));
+            }
             None
         }
     }

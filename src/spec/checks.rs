@@ -3,56 +3,12 @@
 use std::path::Path;
 
 use crate::expect::Span;
+use crate::fact::CAPABILITIES;
 
 use super::problem::Notes;
 use super::settings::Settings;
 use super::suggest::one_of;
 use super::tree::{Data, Node};
-
-/// The capabilities of capabilities(7), in the order of their numbers.
-pub const CAPABILITIES: [&str; 41] = [
-    "chown",
-    "dac_override",
-    "dac_read_search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux_immutable",
-    "net_bind_service",
-    "net_broadcast",
-    "net_admin",
-    "net_raw",
-    "ipc_lock",
-    "ipc_owner",
-    "sys_module",
-    "sys_rawio",
-    "sys_chroot",
-    "sys_ptrace",
-    "sys_pacct",
-    "sys_admin",
-    "sys_boot",
-    "sys_nice",
-    "sys_resource",
-    "sys_time",
-    "sys_tty_config",
-    "mknod",
-    "lease",
-    "audit_write",
-    "audit_control",
-    "setfcap",
-    "mac_override",
-    "mac_admin",
-    "syslog",
-    "wake_alarm",
-    "block_suspend",
-    "audit_read",
-    "perfmon",
-    "bpf",
-    "checkpoint_restore",
-];
 
 /// The name of a scenario or a claim must be one.
 pub(super) fn sentence(text: &str, at: Span, what: &str, notes: &mut Notes) {

@@ -25,7 +25,11 @@ pub(super) fn claims(
     notes: &mut Notes,
 ) -> Vec<Claim> {
     if entry.value.entries().is_empty() && !entry.value.is_wrong() {
-        let problem = notes.error(entry.at, "there are no claims", "");
+        let message = match entry.value.data {
+            Data::Map(_) => "there are no claims",
+            _ => "`claims` takes a mapping",
+        };
+        let problem = notes.error(entry.at, message, "");
         problem.help("write `claims: { has a PID of its own: { inside: { pid: 1 } } }`");
     }
     let mut all = Vec::new();
@@ -39,12 +43,17 @@ pub(super) fn claims(
 pub(super) fn refuse_duplicates(claims: &[Claim], notes: &mut Notes) {
     let mut seen: BTreeMap<(&str, &str), &Claim> = BTreeMap::new();
     for claim in claims {
-        if let Some(first) = seen.insert((&claim.name, &claim.row), claim) {
+        let Some(first) = seen.insert((&claim.name, &claim.row), claim) else { continue };
+        // Rows that are the same were reported already.
+        if !Arc::ptr_eq(&first.source, &claim.source) || first.at != claim.at || claim.row.is_empty() {
             let message = format!("two claims have the name `{}`", claim.name);
             let help = "each claim is a test: give it a name of its own";
             if Arc::ptr_eq(&first.source, &claim.source) {
                 let mut here = Notes::new(Arc::clone(&claim.source));
-                here.error(claim.at, message, "this one").also(first.at, "and this one").help(help);
+                let problem = here.error(claim.at, message, "this one").help(help);
+                if first.at != claim.at {
+                    problem.also(first.at, "and this one");
+                }
                 notes.absorb(here);
             } else {
                 notes.error(first.at, message, "a block that is used has this name as well").help(help);

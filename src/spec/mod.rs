@@ -26,7 +26,6 @@ mod suggest;
 mod tree;
 mod values;
 
-pub use checks::CAPABILITIES;
 pub use load::{load, parse};
 pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,

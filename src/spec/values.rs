@@ -75,7 +75,7 @@ fn word(at: Span, text: &str, words: &[&'static str], notes: &mut Notes) -> Opti
     if words.contains(&text) {
         return Some(Value::from(text));
     }
-    let signals = words.first().is_some_and(|word| word.starts_with("SIG"));
+    let signals = words.contains(&"SIGKILL");
     let help = if signals { signal(text) } else { one_of(text, words.iter().copied()) };
     notes.error(at, format!("unknown word `{text}`"), "").help(help);
     None

@@ -9,4 +9,4 @@ mod signal_names;
 pub mod signals;
 
 pub use failure::{Failure, Result, errno_name, errno_named};
-pub use signal_names::{SIGNALS, signal_name, signal_named};
+pub use signal_names::{ENDINGS, SIGNALS, signal_name, signal_named};

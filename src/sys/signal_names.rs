@@ -5,7 +5,11 @@ use std::str::FromStr;
 use nix::sys::signal::Signal;
 
 /// All names, in the order of their numbers on x86.
-pub const SIGNALS: &[&str] = &[
+pub const SIGNALS: &[&str] = ENDINGS.split_at(1).1;
+
+/// What ends a process: `none`, or a signal.
+pub const ENDINGS: &[&str] = &[
+    "none",
     "SIGHUP",
     "SIGINT",
     "SIGQUIT",
