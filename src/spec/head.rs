@@ -13,6 +13,7 @@ use super::settings::Settings;
 /// A scenario: a sandbox, or several, and the claims made of it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Scenario")]
 pub(super) struct ScenarioHead {
     /// One sentence: what this is about.
     pub(super) scenario: String,
@@ -57,6 +58,7 @@ pub(super) struct ScenarioHead {
 /// A claim, without its step.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Claim")]
 pub(super) struct ClaimHead {
     /// One sentence of rationale, printed when the claim fails.
     pub(super) why: Option<String>,
@@ -125,6 +127,7 @@ pub(super) struct Issue {
 /// A step, without its viewpoints.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Step")]
 pub(super) struct StepHead {
     /// This command is the sandbox's first process.
     pub(super) run: Option<CommandWords>,
@@ -174,6 +177,7 @@ pub(super) const STEP_KEYS: [&str; 15] = [
 /// A signal that is sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Kill")]
 pub(super) struct KillHead {
     /// `first`, or a name that a step gave with `as`.
     pub(super) process: String,
@@ -190,6 +194,7 @@ pub(super) struct KillHead {
 /// Who sends a signal.
 #[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Sender")]
 pub(super) enum SenderWord {
     /// The runner.
     #[default]
@@ -201,6 +206,7 @@ pub(super) enum SenderWord {
 /// A named block of claims.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Block")]
 pub(super) struct BlockHead {
     /// The names that the claims may use as `${name}`.
     #[serde(default)]
@@ -213,6 +219,7 @@ pub(super) struct BlockHead {
 /// The use of a block.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Use")]
 pub(super) struct UseHead {
     /// The block's name.
     pub(super) block: String,
@@ -290,14 +297,14 @@ impl<T: Part> JsonSchema for Later<T> {
         T::NAME.into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let reference = format!("#/$defs/{}", T::NAME);
+        let reference = format!("#/definitions/{}", T::NAME);
         json_schema!({ "$ref": reference })
     }
 }
 
 /// A part that is decoded by hand: the name of its schema.
 pub(super) trait Part {
-    /// The schema's name under `$defs`.
+    /// The schema's name under `definitions`.
     const NAME: &'static str;
 }
 

@@ -17,6 +17,8 @@ mod problem;
 mod rows;
 mod scalar;
 mod scenarios;
+mod schema;
+mod schema_kinds;
 mod scope;
 mod seen;
 mod settings;
@@ -33,6 +35,7 @@ pub use model::{
 };
 pub use problem::{Problem, Problems};
 pub use scalar::{Percent, Size};
+pub use schema::schema;
 pub use settings::{
     Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings, User,
 };

@@ -97,15 +97,17 @@ pub(super) const fn vantage(view: &View) -> Vantage {
     }
 }
 
-/// Viewpoints in words: `inside and outside`.
+/// Viewpoints in words: `inside and from the host`.
 pub(super) fn seen_from(views: &[Vantage]) -> String {
-    let words: Vec<_> = views
-        .iter()
-        .map(|view| match view {
-            Vantage::Inside => "`inside`",
-            Vantage::Outside => "`outside`",
-            Vantage::Host => "from `host`",
-        })
-        .collect();
+    let words: Vec<_> = views.iter().map(|view| vantage_word(*view)).collect();
     words.join(" and ")
+}
+
+/// A viewpoint in words: `from the host`.
+pub(super) const fn vantage_word(view: Vantage) -> &'static str {
+    match view {
+        Vantage::Inside => "inside",
+        Vantage::Outside => "outside",
+        Vantage::Host => "from the host",
+    }
 }

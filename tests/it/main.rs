@@ -2,4 +2,5 @@
 
 mod agent;
 mod language;
+mod schema;
 mod wrong_specs;
