@@ -51,7 +51,7 @@ impl Kinds {
     fn mapping(&mut self, kind: &Kind) -> Value {
         let mut properties = Map::new();
         for matcher in TABLE.iter().filter(|matcher| (matcher.applies)(kind)) {
-            let description = format!("{}\n\n{}\n\n    {}", matcher.brief, matcher.long, matcher.example);
+            let description = format!("{} {}", matcher.brief, matcher.long);
             properties.insert(matcher.name.to_owned(), described(&description, self.argument(matcher, kind)));
         }
         for field in kind.fields() {

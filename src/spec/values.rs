@@ -8,7 +8,7 @@ use crate::fact::Kind;
 use super::problem::Notes;
 use super::scalar::Size;
 use super::suggest::{one_of, signal};
-use super::tree::{Data, Node, kind_of};
+use super::tree::{Data, Entry, Node, kind_of};
 
 /// A node as a value of this kind; `None` with a note if it is none.
 pub(super) fn value(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Value> {
@@ -18,6 +18,7 @@ pub(super) fn value(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Value
             list(nodes, inner, notes).map(Value::Array)
         }
         (Kind::Any, Data::List(nodes)) => list(nodes, kind, notes).map(Value::Array),
+        (Kind::Record(_) | Kind::Map(_) | Kind::Any, Data::Map(entries)) => record(entries, kind, notes),
         (_, Data::Scalar(scalar)) => scalar_of(node.at, scalar, kind, notes),
         _ => wrong(node, kind, notes),
     }
@@ -28,6 +29,23 @@ pub(super) fn list(nodes: &[Node], kind: &Kind, notes: &mut Notes) -> Option<Vec
     // All are decoded before one that is wrong ends it, so that all that are wrong are noted.
     let values: Vec<_> = nodes.iter().map(|node| value(node, kind, notes)).collect();
     values.into_iter().collect()
+}
+
+/// A record as a value, as it stands in a list: all its fields must be the same.
+fn record(entries: &[Entry], kind: &Kind, notes: &mut Notes) -> Option<Value> {
+    let mut fields = Vec::new();
+    for entry in entries {
+        let known =
+            !matches!(kind, Kind::Record(_)) || kind.fields().iter().any(|field| field.name == entry.key);
+        if !known {
+            let names: Vec<_> = kind.fields().iter().map(|field| field.name).collect();
+            let problem = notes.error(entry.at, format!("unknown field `{}`", entry.key), "");
+            problem.help(one_of(&entry.key, names));
+        }
+        let value = value(&entry.value, &kind.of_field(&entry.key), notes);
+        fields.push(value.map(|value| (entry.key.clone(), value)));
+    }
+    fields.into_iter().collect()
 }
 
 fn scalar_of(at: Span, scalar: &Value, kind: &Kind, notes: &mut Notes) -> Option<Value> {

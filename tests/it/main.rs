@@ -3,4 +3,5 @@
 mod agent;
 mod language;
 mod schema;
+mod tables;
 mod wrong_specs;
