@@ -156,11 +156,11 @@ fn parameters(definition: &BlockHead, node: &Node, notes: &mut Notes) -> Values 
 }
 
 fn unused_parameters(definition: &BlockHead, block: &Entry, used: &Used, notes: &mut Notes) {
-    let Some(Data::List(nodes)) = block.value.entry("parameters").map(|entry| &entry.value.data) else {
+    let Some(Data::List(items)) = block.value.entry("parameters").map(|entry| &entry.value.data) else {
         return;
     };
     for name in definition.parameters.iter().filter(|name| !used.contains(*name)) {
-        let at = nodes.iter().find(|node| node.text() == Some(name)).map_or(block.at, |node| node.at);
+        let at = items.iter().find(|node| node.text() == Some(name)).map_or(block.at, |node| node.at);
         let problem = notes.error(at, format!("the parameter `{name}` is never used"), "");
         problem.help(format!("write `${{{name}}}` where its value belongs, or take it out"));
     }

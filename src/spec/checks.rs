@@ -24,7 +24,7 @@ pub(super) fn settings(node: Option<&Node>, settings: Option<&Settings>, notes: 
     capabilities(node, settings, notes);
     seccomp(node, settings, notes);
     for key in ["mask", "read_only", "devices"] {
-        nodes(node, &[key]).for_each(|node| absolute(node, notes));
+        items(node, &[key]).for_each(|node| absolute(node, notes));
     }
     for mount in node.entry("mounts").map(|entry| list(&entry.value)).unwrap_or_default() {
         mount.entry("target").into_iter().for_each(|entry| absolute(&entry.value, notes));
@@ -58,7 +58,7 @@ fn capabilities(node: &Node, settings: &Settings, notes: &mut Notes) {
         }
         _ => {}
     }
-    for word in nodes(node, &["capabilities", "keep"]).chain(nodes(node, &["capabilities", "drop"])) {
+    for word in items(node, &["capabilities", "keep"]).chain(items(node, &["capabilities", "drop"])) {
         capability(word, notes);
     }
 }
@@ -90,14 +90,14 @@ fn absolute(node: &Node, notes: &mut Notes) {
     }
 }
 
-fn nodes<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> {
+fn items<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> {
     let found = path.iter().try_fold(node, |node, key| node.entry(key).map(|entry| &entry.value));
     found.map(list).unwrap_or_default().iter()
 }
 
 fn list(node: &Node) -> &[Node] {
     match &node.data {
-        Data::List(nodes) => nodes,
+        Data::List(items) => items,
         _ => &[],
     }
 }

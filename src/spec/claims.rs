@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::about;
 use super::checks;
 use super::decode::decode;
-use super::head::{CLAIM_KEYS, ClaimHead, STEP_KEYS};
+use super::head::{CLAIM_KEYS, ClaimHead, Issue, STEP_KEYS};
 use super::model::{Action, Claim, KnownIssue, Step};
 use super::problem::Notes;
 use super::rows::{self, Values, Variables};
@@ -135,11 +135,11 @@ fn claim(entry: &Entry, node: &Node, row: String, scope: &Scope, notes: &mut Not
     if notes.count() == before && !node.has_wrong() && !steps.iter().any(expects_of_sandbox) {
         expects_nothing(entry, &steps, notes);
     }
-    let known_issues = known_issues(&head, &head_node, notes);
     let about = about::of_claim(&head, &head_node, notes);
-    let (name, source, holds_anywhere) = (entry.key.clone(), Arc::clone(&notes.source), head.holds_anywhere);
-    let at = entry.at;
-    Some(Claim { name, row, source, at, about, with: head.with, given, known_issues, holds_anywhere, steps })
+    let (with, holds_anywhere) = (head.with.clone(), head.holds_anywhere);
+    let known_issues = known_issues(head, &head_node, notes);
+    let (name, source, at) = (entry.key.clone(), Arc::clone(&notes.source), entry.at);
+    Some(Claim { name, row, source, at, about, with, given, known_issues, holds_anywhere, steps })
 }
 
 fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step> {
@@ -157,8 +157,8 @@ fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step
         problem.help("make it a step of its own, in its order");
     }
     match &entry.value.data {
-        Data::List(nodes) if !nodes.is_empty() => {
-            nodes.iter().filter_map(|node| step(node, &[], &mut scope, notes)).collect()
+        Data::List(items) if !items.is_empty() => {
+            items.iter().filter_map(|node| step(node, &[], &mut scope, notes)).collect()
         }
         Data::Wrong => Vec::new(),
         _ => {
@@ -189,17 +189,24 @@ fn expects_nothing(entry: &Entry, steps: &[Step], notes: &mut Notes) {
     problem.help("expect something of a sandbox: `inside`, `outside`, `run` or `exec`");
 }
 
-fn known_issues(head: &ClaimHead, node: &Node, notes: &mut Notes) -> Vec<KnownIssue> {
-    let Some(issue) = &head.known_issue else { return Vec::new() };
+fn known_issues(head: ClaimHead, node: &Node, notes: &mut Notes) -> Vec<KnownIssue> {
     let value = node.entry("known_issue").map(|entry| &entry.value);
-    if let (Some(until), Some(value)) = (&issue.until, value) {
-        checks::date(until, value.entry("until").map_or(value.at, |entry| entry.value.at), notes);
+    let written: Vec<&Node> = match value.map(|value| (value, &value.data)) {
+        Some((_, Data::List(items))) => items.iter().collect(),
+        Some((value, _)) => vec![value],
+        None => Vec::new(),
+    };
+    for entry in written.iter().filter_map(|issue| issue.entry("until")) {
+        entry.value.text().into_iter().for_each(|day| checks::date(day, entry.value.at, notes));
     }
-    vec![KnownIssue {
-        runtime: issue.runtime.clone(),
-        kernel: issue.kernel.clone(),
-        link: issue.link.clone(),
-        because: issue.because.clone(),
-        until: issue.until.clone(),
-    }]
+    let known = head.known_issue.0.into_iter();
+    known
+        .map(|Issue { runtime, kernel, link, because, until }| KnownIssue {
+            runtime,
+            kernel,
+            link,
+            because,
+            until,
+        })
+        .collect()
 }

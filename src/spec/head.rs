@@ -77,7 +77,7 @@ pub(super) struct ClaimHead {
     /// Holds even without a sandbox.
     pub(super) holds_anywhere: bool,
     /// Where it is known not to hold.
-    pub(super) known_issue: Option<Issue>,
+    pub(super) known_issue: Issues,
     /// Rows: a grid or a list of maps; each row is a test of its own.
     #[serde(rename = "for_each")]
     pub(super) _for_each: Later<Rows>,
@@ -104,6 +104,44 @@ pub(super) const CLAIM_KEYS: [&str; 12] = [
     "given",
     "steps",
 ];
+
+/// A defect that is known, or several.
+#[derive(Debug, Default)]
+pub(super) struct Issues(pub(super) Vec<Issue>);
+
+impl<'de> Deserialize<'de> for Issues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Issues;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a mapping, or a list of mappings")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Issues, A::Error> {
+                let issue = Issue::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(Issues(vec![issue]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Issues, A::Error> {
+                let mut issues = Vec::new();
+                while let Some(issue) = list.next_element()? {
+                    issues.push(issue);
+                }
+                Ok(Issues(issues))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Issues {
+    fn schema_name() -> Cow<'static, str> {
+        "Issues".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let issue = generator.subschema_for::<Issue>();
+        json_schema!({ "anyOf": [issue, { "type": "array", "minItems": 1, "items": issue }] })
+    }
+}
 
 /// A defect that is known: the claim must keep failing there.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -35,7 +35,7 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 /// A definition with a description of its own, which beside a plain `$ref` would not count in draft 7.
-pub(super) fn described(description: &str, schema: Value) -> Value {
+pub(super) fn described(description: &str, schema: &Value) -> Value {
     json!({ "description": description, "allOf": [schema] })
 }
 
@@ -82,7 +82,10 @@ fn by_hand(claim: &Map<String, Value>, step: &Map<String, Value>, kinds: &mut Ki
         ("Outside", facts(Vantage::Outside, kinds)),
         ("Host", facts(Vantage::Host, kinds)),
     ];
-    parts.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+    let mut parts: Map<String, Value> =
+        parts.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    parts.extend(TABLE.iter().map(|fact| (fact_definition(fact), fact_schema(fact, kinds))));
+    parts
 }
 
 fn owned((name, schema): (&String, &Value)) -> (String, Value) {
@@ -102,7 +105,7 @@ fn with_viewpoints(properties: &Map<String, Value>) -> Value {
         ("host", "Host", "What the runner sees of itself."),
     ];
     for (word, name, description) in views {
-        properties.insert(word.to_owned(), described(description, reference(name)));
+        properties.insert(word.to_owned(), described(description, &reference(name)));
     }
     json!({
         "type": "object",
@@ -117,7 +120,7 @@ fn with_viewpoints(properties: &Map<String, Value>) -> Value {
 fn facts(from: Vantage, kinds: &mut Kinds) -> Value {
     let seen = TABLE.iter().filter(|fact| fact.views.contains(&from));
     let mut properties: Map<String, Value> =
-        seen.map(|fact| (fact.name.to_owned(), fact_schema(fact, kinds))).collect();
+        seen.map(|fact| (fact.name.to_owned(), reference(&fact_definition(fact)))).collect();
     if from == Vantage::Inside {
         properties.insert("attempts".to_owned(), attempts(kinds));
     }
@@ -130,21 +133,26 @@ fn facts(from: Vantage, kinds: &mut Kinds) -> Value {
     })
 }
 
+/// A fact is seen from several viewpoints, but defined once.
+fn fact_definition(fact: &Fact) -> String {
+    format!("fact.{}", fact.name)
+}
+
 fn fact_schema(fact: &Fact, kinds: &mut Kinds) -> Value {
     let expectation = kinds.reference(&fact.kind);
     let schema = match fact.argument {
         None => expectation,
-        Some("PATH") => with_arguments(expectation, Some("^(/|\\$\\{)")),
-        Some(_) => with_arguments(expectation, None),
+        Some("PATH") => with_arguments(&expectation, Some("^(/|\\$\\{)")),
+        Some(_) => with_arguments(&expectation, None),
     };
-    described(&format!("{}\n\n{}\n\n    {}", fact.brief, fact.long, fact.example), schema)
+    described(&format!("{}\n\n{}\n\n    {}", fact.brief, fact.long, fact.example), &schema)
 }
 
 fn attempts(kinds: &mut Kinds) -> Value {
     let verbs = ATTEMPTS.iter().map(|attempt| {
         let description = format!("{}\n\n{}\n\n    {}", attempt.brief, attempt.long, attempt.example);
-        let schema = with_arguments(kinds.reference(&Kind::Attempt), None);
-        (attempt.name.to_owned(), described(&description, schema))
+        let schema = with_arguments(&kinds.reference(&Kind::Attempt), None);
+        (attempt.name.to_owned(), described(&description, &schema))
     });
     let verbs: Map<String, Value> = verbs.collect();
     json!({
@@ -156,7 +164,7 @@ fn attempts(kinds: &mut Kinds) -> Value {
     })
 }
 
-fn with_arguments(expectation: Value, pattern: Option<&str>) -> Value {
+fn with_arguments(expectation: &Value, pattern: Option<&str>) -> Value {
     let mut schema = json!({ "type": "object", "minProperties": 1, "additionalProperties": expectation });
     if let Some(pattern) = pattern {
         schema["propertyNames"] = json!({ "pattern": pattern });
@@ -172,7 +180,7 @@ fn with_variables(schema: &mut Value) {
                 with_variables(inner);
                 match (key.as_str(), inner) {
                     ("properties", Value::Object(properties)) => {
-                        properties.values_mut().for_each(or_variable)
+                        properties.values_mut().for_each(or_variable);
                     }
                     ("items" | "additionalProperties", inner) if inner.is_object() => or_variable(inner),
                     _ => {}

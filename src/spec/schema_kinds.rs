@@ -52,11 +52,12 @@ impl Kinds {
         let mut properties = Map::new();
         for matcher in TABLE.iter().filter(|matcher| (matcher.applies)(kind)) {
             let description = format!("{} {}", matcher.brief, matcher.long);
-            properties.insert(matcher.name.to_owned(), described(&description, self.argument(matcher, kind)));
+            properties
+                .insert(matcher.name.to_owned(), described(&description, &self.argument(matcher, kind)));
         }
         for field in kind.fields() {
             let schema = self.reference(&field.kind);
-            properties.insert(field.name.to_owned(), described(field.brief, schema));
+            properties.insert(field.name.to_owned(), described(field.brief, &schema));
         }
         let others = match kind {
             Kind::Map(inner) => self.reference(inner),
@@ -69,13 +70,13 @@ impl Kinds {
         let element = kind.of_elements().unwrap_or(*kind);
         match matcher.shape {
             Shape::Nothing => json!({ "type": "boolean" }),
-            Shape::Value => or_variable(bare(kind)),
-            Shape::Values => list(bare(kind)),
+            Shape::Value => or_variable(&bare(kind)),
+            Shape::Values => list(&bare(kind)),
             Shape::Range => {
-                json!({ "type": "array", "minItems": 2, "maxItems": 2, "items": or_variable(bare(kind)) })
+                json!({ "type": "array", "minItems": 2, "maxItems": 2, "items": or_variable(&bare(kind)) })
             }
-            Shape::Element => or_variable(bare(&element)),
-            Shape::Elements => list(bare(&element)),
+            Shape::Element => or_variable(&bare(&element)),
+            Shape::Elements => list(&bare(&element)),
             Shape::Text | Shape::Glob => json!({ "type": "string" }),
             Shape::Regex => json!({ "type": "string", "format": "regex" }),
             Shape::Nested => self.reference(kind),
@@ -88,7 +89,7 @@ impl Kinds {
             Shape::Refusal => {
                 json!({ "anyOf": [{ "const": true }, { "enum": refusals() }, reference("Variable")] })
             }
-            Shape::Errno => or_variable(json!({ "enum": errnos() })),
+            Shape::Errno => or_variable(&json!({ "enum": errnos() })),
         }
     }
 
@@ -111,7 +112,7 @@ fn bare(kind: &Kind) -> Value {
             { "type": "string", "pattern": "^([0-9]+(KiB|MiB|GiB)?|unlimited)$" }
         ] }),
         Kind::Mode => json!({ "type": "string", "pattern": "^[0-7]{1,5}$" }),
-        Kind::List(inner) | Kind::Set(inner) => list(bare(inner)),
+        Kind::List(inner) | Kind::Set(inner) => list(&bare(inner)),
         Kind::Map(_) | Kind::Record(_) | Kind::Path(_) | Kind::Attempt => json!({ "type": "object" }),
         Kind::Any => json!({ "type": ["boolean", "integer", "string", "array"] }),
     }
@@ -126,11 +127,11 @@ fn bare_words(kind: &Kind) -> Vec<&'static str> {
     TABLE.iter().filter(|matcher| (matcher.applies)(kind)).filter(alone).map(|matcher| matcher.name).collect()
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({ "type": "array", "minItems": 1, "items": or_variable(items) })
 }
 
-fn or_variable(schema: Value) -> Value {
+fn or_variable(schema: &Value) -> Value {
     json!({ "anyOf": [schema, reference("Variable")] })
 }
 

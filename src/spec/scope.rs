@@ -37,12 +37,13 @@ impl Scope {
             "inside" => Some(View::Inside(self.first().to_owned())),
             "outside" => Some(View::Outside(self.first().to_owned())),
             _ => match word.strip_prefix("outside ") {
-                Some(name) if self.has(name) => Some(View::Outside(name.to_owned())),
-                Some(_) => None,
-                None if self.sandboxes.iter().chain(&self.agents).any(looks) => {
-                    Some(View::Inside(word.to_owned()))
-                }
-                None => None,
+                Some(name) => self.has(name).then(|| View::Outside(name.to_owned())),
+                None => self
+                    .sandboxes
+                    .iter()
+                    .chain(&self.agents)
+                    .any(looks)
+                    .then(|| View::Inside(word.to_owned())),
             },
         }
     }

@@ -14,10 +14,10 @@ use super::tree::{Data, Entry, Node, kind_of};
 pub(super) fn value(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Value> {
     match (kind, &node.data) {
         (_, Data::Wrong) => None,
-        (Kind::List(inner) | Kind::Set(inner), Data::List(nodes)) => {
-            list(nodes, inner, notes).map(Value::Array)
+        (Kind::List(inner) | Kind::Set(inner), Data::List(items)) => {
+            list(items, inner, notes).map(Value::Array)
         }
-        (Kind::Any, Data::List(nodes)) => list(nodes, kind, notes).map(Value::Array),
+        (Kind::Any, Data::List(items)) => list(items, kind, notes).map(Value::Array),
         (Kind::Record(_) | Kind::Map(_) | Kind::Any, Data::Map(entries)) => record(entries, kind, notes),
         (_, Data::Scalar(scalar)) => scalar_of(node.at, scalar, kind, notes),
         _ => wrong(node, kind, notes),
@@ -25,9 +25,9 @@ pub(super) fn value(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Value
 }
 
 /// The values of a list; empty with a note where the list is.
-pub(super) fn list(nodes: &[Node], kind: &Kind, notes: &mut Notes) -> Option<Vec<Value>> {
+pub(super) fn list(items: &[Node], kind: &Kind, notes: &mut Notes) -> Option<Vec<Value>> {
     // All are decoded before one that is wrong ends it, so that all that are wrong are noted.
-    let values: Vec<_> = nodes.iter().map(|node| value(node, kind, notes)).collect();
+    let values: Vec<_> = items.iter().map(|node| value(node, kind, notes)).collect();
     values.into_iter().collect()
 }
 
@@ -67,14 +67,12 @@ fn limit(at: Span, text: &str, notes: &mut Notes) -> Option<Value> {
     if text == "unlimited" {
         return Some(Value::from(text));
     }
-    match text.parse::<Size>() {
-        Ok(Size(bytes)) => Some(Value::from(bytes)),
-        Err(_) => {
-            let problem = notes.error(at, format!("`{text}` is not a limit"), "");
-            problem.help("write a number, a size such as `64MiB`, or `unlimited`");
-            None
-        }
+    let size = text.parse::<Size>().ok().map(|Size(bytes)| Value::from(bytes));
+    if size.is_none() {
+        let problem = notes.error(at, format!("`{text}` is not a limit"), "");
+        problem.help("write a number, a size such as `64MiB`, or `unlimited`");
     }
+    size
 }
 
 fn mode(at: Span, text: &str, notes: &mut Notes) -> Option<Value> {
