@@ -41,7 +41,8 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let slots = Arc::new(Slots::default());
     let mut trials: Vec<Trial> = plan.tests.iter().map(|test| trial(test, &slots, &required)).collect();
     trials.sort_by(|one, other| one.name().cmp(other.name()));
-    let chosen: Vec<String> = trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
+    let chosen: Vec<String> =
+        trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
     plan.tests.retain(|test| chosen.contains(&test.name));
     let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual() };
     let engine = Engine::new(nursery, options).map_err(|error| broken(&error))?;
@@ -64,7 +65,10 @@ fn verdict(arguments: &Arguments, conclusion: &Conclusion) -> ExitCode {
         return conclusion.exit_code();
     }
     if conclusion.num_passed == 0 && conclusion.num_ignored > 0 && !arguments.exact && !arguments.ignored {
-        anstream::eprintln!("error: {} claims were chosen, and none of them was measured", conclusion.num_ignored);
+        anstream::eprintln!(
+            "error: {} claims were chosen, and none of them was measured",
+            conclusion.num_ignored
+        );
         return Exit::Unmeasured.into();
     }
     ExitCode::SUCCESS
@@ -81,11 +85,16 @@ fn plan(specs: &Path, arguments: &Arguments) -> Result<Plan, Exit> {
 
 /// A test that is asked for by its exact name costs only its own spec.
 fn load_wanted(specs: &Path, arguments: &Arguments) -> Result<Vec<Loaded>, Exit> {
-    let prefix = arguments.filter.as_ref().filter(|_| arguments.exact).and_then(|name| name.split("::").next());
+    let prefix =
+        arguments.filter.as_ref().filter(|_| arguments.exact).and_then(|name| name.split("::").next());
     let Some(prefix) = prefix else { return load(&[specs.to_owned()]) };
-    let candidates = ["yaml", "yml"].map(|ending| PathBuf::from(format!("{}/{prefix}.{ending}", specs.display())));
+    let candidates =
+        ["yaml", "yml"].map(|ending| PathBuf::from(format!("{}/{prefix}.{ending}", specs.display())));
     match candidates.into_iter().find(|path| path.is_file()) {
-        Some(path) => Ok(load(&[path])?.into_iter().map(|loaded| Loaded { prefix: prefix.to_owned(), ..loaded }).collect()),
+        Some(path) => Ok(load(&[path])?
+            .into_iter()
+            .map(|loaded| Loaded { prefix: prefix.to_owned(), ..loaded })
+            .collect()),
         // Another test program of the crate has it.
         None => Ok(Vec::new()),
     }

@@ -68,9 +68,18 @@ fn explain_fact(fact: &Fact) {
 }
 
 fn explain_attempt(attempt: &Attempt) {
-    page(attempt.name, &format!("attempt on a {}", attempt.object), attempt.brief, attempt.long, attempt.example);
+    page(
+        attempt.name,
+        &format!("attempt on a {}", attempt.object),
+        attempt.brief,
+        attempt.long,
+        attempt.example,
+    );
 }
 
 fn page(name: &str, what: &str, brief: &str, long: &str, example: &str) {
-    anstream::println!("{name} ({what})\n\n{brief}\n\n{long}\n\nExample:\n  {}\n", example.replace('\n', "\n  "));
+    anstream::println!(
+        "{name} ({what})\n\n{brief}\n\n{long}\n\nExample:\n  {}\n",
+        example.replace('\n', "\n  ")
+    );
 }

@@ -49,7 +49,10 @@ fn read_all(files: Vec<(PathBuf, String)>) -> Result<Vec<Loaded>, Exit> {
     if problems == 0 {
         return Ok(loaded);
     }
-    anstream::eprintln!("error: {problems} {} in the specs; nothing was run", if problems == 1 { "problem" } else { "problems" });
+    anstream::eprintln!(
+        "error: {problems} {} in the specs; nothing was run",
+        if problems == 1 { "problem" } else { "problems" }
+    );
     Err(Exit::Wrong)
 }
 

@@ -9,7 +9,6 @@ use crate::judge::{Verdict, judge_command};
 use crate::sandbox::{Captured, Commanded, Process};
 use crate::spec::{Action, Command, Kill, Sender, Words};
 
-
 /// What became of an action.
 #[derive(Debug)]
 pub(super) enum Done {
@@ -39,9 +38,12 @@ impl Stage<'_> {
     }
 
     fn run(&mut self, command: &Command, deadline: Instant) -> Result<Done, StageError> {
-        let sandbox = self.start_command(&command.sandbox, &argv(&command.words), &command.stdin, deadline)?;
+        let sandbox =
+            self.start_command(&command.sandbox, &argv(&command.words), &command.stdin, deadline)?;
         match sandbox.command() {
-            Some((streams, process)) if command.name.is_none() => Ok(finish(command, process, streams, deadline)),
+            Some((streams, process)) if command.name.is_none() => {
+                Ok(finish(command, process, streams, deadline))
+            }
             _ => Ok(Done::Judged(Verdict::Held)),
         }
     }
@@ -66,7 +68,13 @@ impl Stage<'_> {
     }
 
     /// Waits for a command and judges it, or leaves it running under its name.
-    fn settle(&mut self, command: &Command, process: Process, mut streams: Commanded, deadline: Instant) -> Done {
+    fn settle(
+        &mut self,
+        command: &Command,
+        process: Process,
+        mut streams: Commanded,
+        deadline: Instant,
+    ) -> Done {
         match &command.name {
             None => {
                 let done = finish(command, &process, &mut streams, deadline);
@@ -82,14 +90,17 @@ impl Stage<'_> {
 
     fn kill(&mut self, kill: &Kill, deadline: Instant) -> Result<Done, StageError> {
         let name = if kill.process == "first" { kill.sandbox.as_str() } else { kill.process.as_str() };
-        let failed = |failure: &dyn std::fmt::Display| Done::Failed(format!("the signal could not be sent: {failure}"));
+        let failed = |failure: &dyn std::fmt::Display| {
+            Done::Failed(format!("the signal could not be sent: {failure}"))
+        };
         match kill.from {
             Sender::Host => {
                 let sent = self.signal_from_host(name, kill.signal, deadline)?;
                 Ok(sent.map_or_else(|failure| failed(&failure), |()| Done::Judged(Verdict::Held)))
             }
             Sender::Inside => {
-                let pid = inner_pid(&self.subject(name, deadline)?).ok_or_else(|| StageError::Nobody(name.to_owned()))?;
+                let pid = inner_pid(&self.subject(name, deadline)?)
+                    .ok_or_else(|| StageError::Nobody(name.to_owned()))?;
                 let sandbox = self.sandbox(&kill.sandbox, deadline)?;
                 let agent = sandbox.agent().ok_or_else(|| StageError::Nobody("agent".to_owned()))?;
                 let answers = agent.ask(&Ask::Kill { pid, signal: kill.signal }, deadline)?;
@@ -151,7 +162,9 @@ fn with_stderr(verdict: Verdict, ended: crate::fact::Ended, streams: &Commanded)
     let said = text(streams.stderr());
     match verdict {
         Verdict::Failed(mut findings) if !said.trim().is_empty() => {
-            if let Some(finding) = findings.first_mut().filter(|finding| finding.fact != "stderr" && finding.hint.is_none()) {
+            if let Some(finding) =
+                findings.first_mut().filter(|finding| finding.fact != "stderr" && finding.hint.is_none())
+            {
                 let end = said.trim_end().lines().next_back().unwrap_or_default();
                 finding.hint = Some(format!("the command {} and said: {end}", in_words(ended)));
             }
@@ -170,4 +183,3 @@ fn inner_pid(subject: &Subject) -> Option<i32> {
     let reading = (find("nspid")?.observe)(subject, "").ok()?;
     i32::try_from(reading.value.as_array()?.last()?.as_i64()?).ok()
 }
-

@@ -30,11 +30,14 @@ enum Judged {
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
-    let mut telling = Telling { stage, deadline: Instant::now() + timeout, beginning: Observations::default() };
+    let mut telling =
+        Telling { stage, deadline: Instant::now() + timeout, beginning: Observations::default() };
     let mut last = Observations::default();
     let outcome = match telling.tell(claim, &mut last) {
         Ok(judged) => outcome(judged),
-        Err(StageError::Image { name, reason }) => Outcome::Skipped(Skip { need: format!("image {name}"), reason }),
+        Err(StageError::Image { name, reason }) => {
+            Outcome::Skipped(Skip { need: format!("image {name}"), reason })
+        }
         Err(error) => Outcome::Broken(Trouble::saying(error)),
     };
     (outcome, last)
@@ -65,7 +68,10 @@ impl Telling<'_, '_> {
             Verdict::Held => {}
             Verdict::Failed(findings) => {
                 let why = findings.first().map(|finding| format!("{}: {}", finding.fact, finding.label));
-                return Ok(Judged::Verdict(Verdict::NotMeasured(format!("what is given is not so: {}", why.unwrap_or_default()))));
+                return Ok(Judged::Verdict(Verdict::NotMeasured(format!(
+                    "what is given is not so: {}",
+                    why.unwrap_or_default()
+                ))));
             }
             other => return Ok(Judged::Verdict(other)),
         }
@@ -80,7 +86,12 @@ impl Telling<'_, '_> {
 
     /// Observes what `unchanged` will be held against, before anything is done.
     fn begin(&mut self, claim: &Claim) -> Result<(), StageError> {
-        let seen = claim.given.iter().chain(claim.steps.iter().flat_map(|step| &step.seen)).cloned().collect::<Vec<_>>();
+        let seen = claim
+            .given
+            .iter()
+            .chain(claim.steps.iter().flat_map(|step| &step.seen))
+            .cloned()
+            .collect::<Vec<_>>();
         let unwrap = |(view, query): (View, Query)| match view {
             View::Beginning(view) => Some((*view, query)),
             _ => None,
@@ -114,7 +125,12 @@ impl Telling<'_, '_> {
         }
     }
 
-    fn act_and_look(&mut self, step: &Step, act: bool, last: &mut Observations) -> Result<Judged, StageError> {
+    fn act_and_look(
+        &mut self,
+        step: &Step,
+        act: bool,
+        last: &mut Observations,
+    ) -> Result<Judged, StageError> {
         if let Some(action) = step.action.as_ref().filter(|_| act) {
             match self.stage.perform(action, self.deadline)? {
                 Done::Judged(Verdict::Held) => {}
@@ -127,7 +143,12 @@ impl Telling<'_, '_> {
     }
 
     /// Looks again and again; a command that is not left running is run again each time.
-    fn until_held(&mut self, step: &Step, limit: Duration, last: &mut Observations) -> Result<Judged, StageError> {
+    fn until_held(
+        &mut self,
+        step: &Step,
+        limit: Duration,
+        last: &mut Observations,
+    ) -> Result<Judged, StageError> {
         let end = self.deadline.min(Instant::now() + limit);
         let mut pause = FIRST_PAUSE;
         let mut act = true;
@@ -142,7 +163,12 @@ impl Telling<'_, '_> {
         }
     }
 
-    fn while_held(&mut self, step: &Step, limit: Duration, last: &mut Observations) -> Result<Judged, StageError> {
+    fn while_held(
+        &mut self,
+        step: &Step,
+        limit: Duration,
+        last: &mut Observations,
+    ) -> Result<Judged, StageError> {
         let end = self.deadline.min(Instant::now() + limit);
         let mut pause = FIRST_PAUSE;
         let mut act = true;

@@ -26,7 +26,8 @@ impl Images {
     /// The root of an image; the reason where there is none. Whoever comes second waits for the first.
     pub(super) fn root(&self, reference: &str, relative_to: &Path) -> Result<PathBuf, String> {
         let key = (reference.to_owned(), relative_to.to_owned());
-        let found = Arc::clone(self.found.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        let found =
+            Arc::clone(self.found.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         let look_up = || self.store.rootfs(reference, relative_to).map_err(|error| error.to_string());
         found.get_or_init(look_up).as_ref().map(|rootfs| rootfs.path.clone()).map_err(Clone::clone)
     }

@@ -45,11 +45,14 @@ impl Engine {
     /// Runs the plan's tests that `chosen` says, and tells the listener.
     pub fn run(&self, plan: &Plan, listener: &mut dyn Listener) -> Summary {
         let began = Instant::now();
-        let telling = Mutex::new(Telling { listener, summary: Summary::default(), required: &self.options.required });
+        let telling =
+            Mutex::new(Telling { listener, summary: Summary::default(), required: &self.options.required });
         tell(&telling, |telling| telling.listener.hear(&Event::Started { tests: plan.tests.len() }));
         for test in &plan.tests {
             if let Some(skip) = &test.skip {
-                tell(&telling, |telling| telling.ended(test, &Outcome::Skipped(skip.clone()), Instant::now()));
+                tell(&telling, |telling| {
+                    telling.ended(test, &Outcome::Skipped(skip.clone()), Instant::now())
+                });
             }
         }
         self.run_groups(plan, &telling);
@@ -77,7 +80,12 @@ impl Engine {
     }
 
     /// Runs the tests of a group one after another, on the sandboxes that they share.
-    pub fn run_group<'a>(&'a self, plan: &'a Plan, group: &Group, mut ended: impl FnMut(&Test, &Outcome, Instant)) {
+    pub fn run_group<'a>(
+        &'a self,
+        plan: &'a Plan,
+        group: &Group,
+        mut ended: impl FnMut(&Test, &Outcome, Instant),
+    ) {
         let mut stage: Option<Stage<'a>> = None;
         for test in group.tests.iter().map(|place| &plan.tests[*place]) {
             let began = Instant::now();
@@ -100,7 +108,9 @@ impl Engine {
             }
             outcome
         }));
-        let outcome = told.unwrap_or_else(|_| Outcome::Broken(Trouble::saying("airtight itself panicked; please report it")));
+        let outcome = told.unwrap_or_else(|_| {
+            Outcome::Broken(Trouble::saying("airtight itself panicked; please report it"))
+        });
         with_known_issues(outcome, test)
     }
 
@@ -140,7 +150,9 @@ fn tell<'a>(telling: &Mutex<Telling<'a>>, what: impl FnOnce(&mut Telling<'a>)) {
 
 /// A known defect must keep failing: its claim is skipped while it does, and red once it holds or the day is past.
 fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
-    let Some(issue) = test.claim().known_issues.iter().find(|issue| applies(issue, test)) else { return outcome };
+    let Some(issue) = test.claim().known_issues.iter().find(|issue| applies(issue, test)) else {
+        return outcome;
+    };
     let expired = issue.until.as_ref().is_some_and(|until| today().as_str() > until.as_str());
     match outcome {
         Outcome::Passed => Outcome::Failed(Trouble::saying(format!(
@@ -170,7 +182,8 @@ fn applies(issue: &KnownIssue, test: &Test) -> bool {
 
 /// Today in UTC, as `2027-01-31`.
 fn today() -> String {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut days = i64::try_from(seconds / 86_400).unwrap_or(0) + 719_468;
     // Days to a civil date, by Howard Hinnant's algorithm (http://howardhinnant.github.io/date_algorithms.html).
     let era = days.div_euclid(146_097);

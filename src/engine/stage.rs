@@ -146,8 +146,10 @@ impl<'a> Stage<'a> {
         let mut observations = Observations::default();
         let mut rest = wanted;
         while let Some((view, query)) = rest.first() {
-            let alike = |(other, next): &(View, Query)| other == view && is_attempt(next) == is_attempt(query);
-            let count = if is_attempt(query) { 1 } else { rest.iter().take_while(|pair| alike(pair)).count() };
+            let alike =
+                |(other, next): &(View, Query)| other == view && is_attempt(next) == is_attempt(query);
+            let count =
+                if is_attempt(query) { 1 } else { rest.iter().take_while(|pair| alike(pair)).count() };
             let (now, later) = rest.split_at(count);
             let queries: Vec<Query> = now.iter().map(|(_, query)| query.clone()).collect();
             let answers = self.ask(view, &queries, deadline)?;
@@ -180,7 +182,12 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn ask_inside(&mut self, name: &str, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
+    fn ask_inside(
+        &mut self,
+        name: &str,
+        queries: &[Query],
+        deadline: Instant,
+    ) -> Result<Vec<Answer>, StageError> {
         if let Some(further) = self.joined.get_mut(name) {
             let asked = further.agent().ask(&request(queries), deadline);
             return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
@@ -230,7 +237,12 @@ fn ask_agent(sandbox: &mut Sandbox, queries: &[Query], deadline: Instant) -> (Ve
 }
 
 /// Death by a signal is what an attempt can end in; to any other question it is no answer.
-fn after_failure(sandbox: &Sandbox, queries: &[Query], error: &ChannelError, deadline: Instant) -> Vec<Answer> {
+fn after_failure(
+    sandbox: &Sandbox,
+    queries: &[Query],
+    error: &ChannelError,
+    deadline: Instant,
+) -> Vec<Answer> {
     let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
     match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
         ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
@@ -256,7 +268,8 @@ pub(super) fn in_words(ended: Ended) -> String {
 }
 
 fn read(subject: &Subject, query: &Query) -> Answer {
-    let fact = fact::find(&query.fact).ok_or_else(|| Unobserved::because(format!("no fact `{}`", query.fact)))?;
+    let fact =
+        fact::find(&query.fact).ok_or_else(|| Unobserved::because(format!("no fact `{}`", query.fact)))?;
     (fact.observe)(subject, &query.argument)
 }
 

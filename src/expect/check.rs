@@ -117,7 +117,9 @@ impl Check {
     /// The same, of a field of this name.
     pub(crate) fn within(mut self, name: &str) -> Self {
         if let Self::Fails(misses) | Self::Broken(misses) = &mut self {
-            misses.iter_mut().for_each(|miss| miss.path.insert(0, name.to_owned()));
+            for miss in misses {
+                miss.path.insert(0, name.to_owned());
+            }
         }
         self
     }

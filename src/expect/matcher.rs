@@ -23,6 +23,19 @@ pub struct Matcher {
     pub long: &'static str,
     /// An example, as YAML: `groups: { each: { less_than: 1000 } }`.
     pub example: &'static str,
+    /// An observation of which the example holds.
+    pub holds: Sample,
+    /// An observation of which it does not.
+    pub fails: Sample,
+}
+
+/// An observation to try an example on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// The fact's value, as JSON.
+    pub value: &'static str,
+    /// Its value from the viewpoint that the example compares with, as JSON; empty where it compares with none.
+    pub other: &'static str,
 }
 
 /// How a matcher's argument is written in a spec, and so how it is decoded and what the schema says of it.

@@ -16,5 +16,5 @@ pub use expectation::{Argument, Comparison, Expectation, Matching, Pattern, Span
 pub use judges::isolation::REFUSALS;
 pub(crate) use judges::numbers::compare;
 pub(crate) use judges::texts::leading_version;
-pub use matcher::{Matcher, Shape, find};
+pub use matcher::{Matcher, Sample, Shape, find};
 pub use table::{IS, TABLE};

@@ -7,74 +7,24 @@ use super::evidence::{io_name, reading};
 use super::status::Status;
 use super::vantage::EVERYWHERE;
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
+use crate::sys;
 
-/// The names by bit, from include/uapi/linux/capability.h, in lower case and without `CAP_`. A closed set, so
-/// that a misspelt name is an error and not a capability that no process has; Linux 6.18 knows those up to 40.
-pub(super) const NAMES: &[&str] = &[
-    "chown",
-    "dac_override",
-    "dac_read_search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux_immutable",
-    "net_bind_service",
-    "net_broadcast",
-    "net_admin",
-    "net_raw",
-    "ipc_lock",
-    "ipc_owner",
-    "sys_module",
-    "sys_rawio",
-    "sys_chroot",
-    "sys_ptrace",
-    "sys_pacct",
-    "sys_admin",
-    "sys_boot",
-    "sys_nice",
-    "sys_resource",
-    "sys_time",
-    "sys_tty_config",
-    "mknod",
-    "lease",
-    "audit_write",
-    "audit_control",
-    "setfcap",
-    "mac_override",
-    "mac_admin",
-    "syslog",
-    "wake_alarm",
-    "block_suspend",
-    "audit_read",
-    "perfmon",
-    "bpf",
-    "checkpoint_restore",
-    "cap_41",
-    "cap_42",
-    "cap_43",
-    "cap_44",
-    "cap_45",
-    "cap_46",
-    "cap_47",
-    "cap_48",
-    "cap_49",
-    "cap_50",
-    "cap_51",
-    "cap_52",
-    "cap_53",
-    "cap_54",
-    "cap_55",
-    "cap_56",
-    "cap_57",
-    "cap_58",
-    "cap_59",
-    "cap_60",
-    "cap_61",
-    "cap_62",
-    "cap_63",
+/// The words for the bits: the names of the capabilities, and `cap_41` and so on for those that a later kernel may have. A
+/// closed set, so that a misspelt name is an error and not a capability that no process has.
+const NAMES: [&str; 64] = {
+    let mut names = UNNAMED;
+    let mut bit = 0;
+    while bit < sys::CAPABILITIES.len() {
+        names[bit] = sys::CAPABILITIES[bit];
+        bit += 1;
+    }
+    names
+};
+
+#[rustfmt::skip]
+const UNNAMED: [&str; 64] = [
+    "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "",
+    "", "", "", "", "", "", "", "", "", "", "cap_41", "cap_42", "cap_43", "cap_44", "cap_45", "cap_46", "cap_47", "cap_48", "cap_49", "cap_50", "cap_51", "cap_52", "cap_53", "cap_54", "cap_55", "cap_56", "cap_57", "cap_58", "cap_59", "cap_60", "cap_61", "cap_62", "cap_63",
 ];
 
 /// The sets with their lines in `/proc/PID/status`.
@@ -86,8 +36,10 @@ const SETS: [(&str, &str); 5] = [
     ("ambient", "CapAmb"),
 ];
 
+const WORD: Kind = Kind::Word(&NAMES);
+
 const fn set(name: &'static str, brief: &'static str) -> Field {
-    Field { name, kind: Kind::Set(&Kind::Word(NAMES)), brief }
+    Field { name, kind: Kind::Set(&WORD), brief }
 }
 
 /// `capabilities`

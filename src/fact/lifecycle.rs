@@ -7,6 +7,7 @@ use super::evidence::{reading, show};
 use super::status::Stat;
 use super::vantage::FROM_OUTSIDE;
 use super::{Ended, Fact, Kind, Subject, Unobserved};
+use crate::sys::ENDINGS;
 
 /// The states of `proc_pid_stat(5)`, with our words for them.
 const STATES: [(&str, &str); 9] = [
@@ -24,43 +25,6 @@ const STATES: [(&str, &str); 9] = [
 /// The words for a process's state.
 pub(super) const STATE_WORDS: &[&str] =
     &["running", "sleeping", "blocked", "stopped", "traced", "zombie", "ended", "idle", "parked"];
-
-/// The words for what ended a process: the signals of signal(7).
-const ENDINGS: &[&str] = &[
-    "none",
-    "real_time",
-    "SIGHUP",
-    "SIGINT",
-    "SIGQUIT",
-    "SIGILL",
-    "SIGTRAP",
-    "SIGABRT",
-    "SIGBUS",
-    "SIGFPE",
-    "SIGKILL",
-    "SIGUSR1",
-    "SIGSEGV",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGTERM",
-    "SIGSTKFLT",
-    "SIGCHLD",
-    "SIGCONT",
-    "SIGSTOP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGXCPU",
-    "SIGXFSZ",
-    "SIGVTALRM",
-    "SIGPROF",
-    "SIGWINCH",
-    "SIGIO",
-    "SIGPWR",
-    "SIGSYS",
-];
 
 /// `alive`
 pub(super) const ALIVE: Fact = Fact {

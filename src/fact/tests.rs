@@ -137,6 +137,7 @@ fn fits(value: &Value, kind: &Kind) -> bool {
             })
         }),
         Kind::Attempt => false,
+        Kind::Any => true,
     }
 }
 

@@ -49,7 +49,8 @@ fn is_root() -> bool {
 }
 
 fn older_kernel(least: &[u32]) -> Option<String> {
-    let release = host_fact("uname", "").and_then(|value| Some(value.get("release")?.as_str()?.to_owned()))?;
+    let release =
+        host_fact("uname", "").and_then(|value| Some(value.get("release")?.as_str()?.to_owned()))?;
     (numbers(&release).as_slice() < least).then(|| format!("the kernel is {release}"))
 }
 
@@ -62,7 +63,9 @@ fn numbers(release: &str) -> Vec<u32> {
 fn no_cgroup(version: u8) -> Option<String> {
     let hierarchies = procfs::process::Process::myself().and_then(|process| process.cgroups()).ok()?;
     let controls = |unified: bool| {
-        hierarchies.0.iter().any(|group| (group.hierarchy == 0) == unified && group.controllers.iter().any(|name| name == "memory"))
+        hierarchies.0.iter().any(|group| {
+            (group.hierarchy == 0) == unified && group.controllers.iter().any(|name| name == "memory")
+        })
     };
     let unified = std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
     match version {
@@ -112,7 +115,8 @@ fn sample_list(setting: &str) -> Settings {
 }
 
 fn not_configured(option: &str) -> Option<String> {
-    static READABLE: LazyLock<bool> = LazyLock::new(|| host_fact("kernel_config", "CONFIG_MODULES").is_some());
+    static READABLE: LazyLock<bool> =
+        LazyLock::new(|| host_fact("kernel_config", "CONFIG_MODULES").is_some());
     match host_fact("kernel_config", option) {
         Some(value) if value == "y" || value == "m" => None,
         Some(value) => Some(format!("{option} is {value}")),
@@ -141,7 +145,8 @@ mod tests {
     #[test]
     fn a_need_is_required_by_its_text_its_first_word_or_all() {
         let skip = Skip { need: "program ip".to_owned(), reason: String::new() };
-        let check = |name: &str, expected| assert_eq!(skip.is_required(&[name.to_owned()]), expected, "{name}");
+        let check =
+            |name: &str, expected| assert_eq!(skip.is_required(&[name.to_owned()]), expected, "{name}");
         check("program ip", true);
         check("program", true);
         check("all", true);

@@ -14,7 +14,8 @@ pub struct Choice {
 /// Whether a test is chosen.
 pub fn choose(test: &Test, choice: &Choice) -> bool {
     let claim = by(&choice.claims, |pattern| fits(pattern, test));
-    let has_tag = |tag: &String| test.scenario().about.tags.contains(tag) || test.claim().about.tags.contains(tag);
+    let has_tag =
+        |tag: &String| test.scenario().about.tags.contains(tag) || test.claim().about.tags.contains(tag);
     claim && by(&choice.tags, has_tag)
 }
 

@@ -34,7 +34,11 @@ pub struct Test {
 
 impl std::fmt::Debug for Test {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Test").field("name", &self.name).field("skip", &self.skip).finish_non_exhaustive()
+        formatter
+            .debug_struct("Test")
+            .field("name", &self.name)
+            .field("skip", &self.skip)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,7 +93,12 @@ impl Test {
 impl Plan {
     /// The tests of one spec. `prefix` is what its tests' names begin with; `runtimes` are those that were asked for, none
     /// meaning each claim's own choice.
-    pub fn add(&mut self, spec: &Arc<Spec>, prefix: &str, runtimes: &[&'static dyn Runtime]) -> Result<(), PlanError> {
+    pub fn add(
+        &mut self,
+        spec: &Arc<Spec>,
+        prefix: &str,
+        runtimes: &[&'static dyn Runtime],
+    ) -> Result<(), PlanError> {
         for (place, scenario) in spec.scenarios.iter().enumerate() {
             for (number, claim) in scenario.claims.iter().enumerate() {
                 for runtime in runtimes_of(spec, scenario, claim, runtimes)? {
@@ -154,7 +163,8 @@ fn runtimes_of(
     claim: &Claim,
     asked: &[&'static dyn Runtime],
 ) -> Result<Vec<&'static dyn Runtime>, PlanError> {
-    let named = if claim.about.runtimes.is_empty() { &scenario.about.runtimes } else { &claim.about.runtimes };
+    let named =
+        if claim.about.runtimes.is_empty() { &scenario.about.runtimes } else { &claim.about.runtimes };
     let find = |name: &String| {
         sandbox::by_name(name).ok_or_else(|| PlanError::UnknownRuntime {
             path: spec.path.clone(),
@@ -188,7 +198,8 @@ fn skip(test: &Test) -> Option<Unmet> {
 /// Whether a claim leaves its sandbox as it was.
 fn only_observes(claim: &Claim) -> bool {
     let steps = claim.steps.iter();
-    steps.clone().all(|step| !changes(step.action.as_ref()) && !attempts(&step.seen)) && !attempts(&claim.given)
+    steps.clone().all(|step| !changes(step.action.as_ref()) && !attempts(&step.seen))
+        && !attempts(&claim.given)
 }
 
 fn changes(action: Option<&Action>) -> bool {

@@ -42,7 +42,9 @@ impl Listener for Json {
         let line = match event {
             Event::Started { .. } | Event::Building { .. } => return,
             Event::Ended { test, outcome, took } => Line::Test(line(test, outcome, took.as_millis())),
-            Event::Finished { summary, took } => Line::Summary { counts: summary, milliseconds: took.as_millis() },
+            Event::Finished { summary, took } => {
+                Line::Summary { counts: summary, milliseconds: took.as_millis() }
+            }
         };
         if let Ok(text) = serde_json::to_string(&line) {
             // A reader that has gone needs no more lines.

@@ -70,7 +70,8 @@ fn notes(test: &Test, trouble: &Trouble) -> Vec<(String, String)> {
     }
     let why = test.claim().about.why.as_ref().or(test.scenario().about.why.as_ref());
     note("why", why.cloned().unwrap_or_default());
-    let see: Vec<&str> = test.scenario().about.see.iter().chain(&test.claim().about.see).map(String::as_str).collect();
+    let see: Vec<&str> =
+        test.scenario().about.see.iter().chain(&test.claim().about.see).map(String::as_str).collect();
     note("see", see.join(", "));
     note("again", again(test));
     note("kept", trouble.kept.as_ref().map(|path| path.display().to_string()).unwrap_or_default());

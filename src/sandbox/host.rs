@@ -5,7 +5,11 @@ use super::runtime::StartError;
 use super::streams::{Commanded, Streams};
 
 /// Starts a command on the host.
-pub fn on_host(nursery: &Nursery, argv: Vec<String>, stdin: &str) -> Result<(Process, Commanded), StartError> {
+pub fn on_host(
+    nursery: &Nursery,
+    argv: Vec<String>,
+    stdin: &str,
+) -> Result<(Process, Commanded), StartError> {
     let streams = Streams::new()?;
     let process = nursery.make(&Request::Launch(Launch { argv, root: None }), streams.inside())?;
     Ok((process, streams.into_command(stdin)?))

@@ -48,7 +48,13 @@ pub struct Further {
 
 impl Sandbox {
     /// A sandbox whose first process is the agent, which has said hello; `pid` is the agent's on the host.
-    pub(super) fn with_agent(first: Process, pid: i32, channel: Channel, stderr: OwnedFd, door: Box<dyn Door>) -> Self {
+    pub(super) fn with_agent(
+        first: Process,
+        pid: i32,
+        channel: Channel,
+        stderr: OwnedFd,
+        door: Box<dyn Door>,
+    ) -> Self {
         Self { first, pid, voice: Voice::Agent { channel, stderr }, door }
     }
 
@@ -106,7 +112,12 @@ impl Sandbox {
     }
 
     /// Starts a command in it, as a further process.
-    pub fn exec(&self, nursery: &Nursery, argv: &[String], stdin: &str) -> Result<(Process, Commanded), StartError> {
+    pub fn exec(
+        &self,
+        nursery: &Nursery,
+        argv: &[String],
+        stdin: &str,
+    ) -> Result<(Process, Commanded), StartError> {
         let streams = Streams::new()?;
         let role = Role::Command { argv: argv.to_vec() };
         let process = self.door.enter(nursery, &role, streams.inside())?;

@@ -40,10 +40,10 @@ pub(super) fn of_claim(head: &ClaimHead, node: &Node, notes: &mut Notes) -> Abou
     }
 }
 
-/// The nodes of a list under this key, to say where one of its elements stands.
+/// The items of a list under this key, to say where one of its elements stands.
 fn elements<'a>(node: &'a Node, key: &str) -> &'a [Node] {
     match node.entry(key).map(|entry| &entry.value.data) {
-        Some(Data::List(nodes)) => nodes,
+        Some(Data::List(items)) => items,
         _ => &[],
     }
 }

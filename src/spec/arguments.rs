@@ -72,28 +72,32 @@ fn text<'a>(node: &'a Node, notes: &mut Notes) -> Option<&'a str> {
     node.text()
 }
 
-fn nodes<'a>(what: &str, node: &'a Node, notes: &mut Notes) -> Option<&'a [Node]> {
+fn items<'a>(what: &str, node: &'a Node, notes: &mut Notes) -> Option<&'a [Node]> {
     match &node.data {
-        Data::List(nodes) if !nodes.is_empty() => Some(nodes),
+        Data::List(items) if !items.is_empty() => Some(items),
         Data::List(_) => {
             let problem = notes.error(node.at, format!("the list of `{what}` is empty"), "");
             problem.help("write what is expected; for an empty list there is `empty`");
             None
         }
         _ => {
-            notes.error(node.at, format!("`{what}` takes a list"), format!("found {}", kind_of(node)));
+            let label = format!("found {}", kind_of(node));
+            let problem = notes.error(node.at, format!("`{what}` takes a list"), label);
+            if let Data::Scalar(value) = &node.data {
+                problem.help(format!("write `{what}: [{value}, …]`"));
+            }
             None
         }
     }
 }
 
 fn values(matcher: &Matcher, node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Argument> {
-    let nodes = nodes(matcher.name, node, notes)?;
-    list(nodes, kind, notes).map(Argument::Values)
+    let items = items(matcher.name, node, notes)?;
+    list(items, kind, notes).map(Argument::Values)
 }
 
 fn range(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Argument> {
-    let bounds = list(nodes("between", node, notes)?, kind, notes)?;
+    let bounds = list(items("between", node, notes)?, kind, notes)?;
     let ordered = matches!(bounds.as_slice(), [low, high] if compare(low, high).is_some_and(Ordering::is_le));
     if !ordered {
         let problem = notes.error(node.at, "`between` takes two numbers, the smaller first", "");
@@ -105,7 +109,7 @@ fn range(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Argument> {
 
 fn alternatives(node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) -> Option<Argument> {
     let list: Vec<_> =
-        nodes("any_of", node, notes)?.iter().map(|node| expectation(node, kind, frame, notes)).collect();
+        items("any_of", node, notes)?.iter().map(|node| expectation(node, kind, frame, notes)).collect();
     list.into_iter().collect::<Option<_>>().map(Argument::Alternatives)
 }
 
@@ -173,7 +177,7 @@ fn class(characters: &mut std::str::Chars<'_>, regex: &mut String) {
         .replace('^', "\\^")
         .replace('&', "\\&")
         .replace('~', "\\~");
-    regex.push_str(&format!("[{negated}{members}]"));
+    regex.extend(["[", negated, &members, "]"]);
     *characters = after.chars();
 }
 
@@ -192,11 +196,11 @@ fn version(node: &Node, text: &str, notes: &mut Notes) -> Option<Argument> {
 }
 
 fn views(node: &Node, frame: &Frame<'_>, notes: &mut Notes) -> Option<Argument> {
-    let nodes = match &node.data {
-        Data::List(_) => nodes("same_as", node, notes)?,
+    let items = match &node.data {
+        Data::List(_) => items("same_as", node, notes)?,
         _ => std::slice::from_ref(node),
     };
-    let views: Vec<_> = nodes.iter().map(|node| frame.scope.other_view(node, frame, notes)).collect();
+    let views: Vec<_> = items.iter().map(|node| frame.scope.other_view(node, frame, notes)).collect();
     views.into_iter().collect::<Option<_>>().map(Argument::Views)
 }
 

@@ -9,7 +9,7 @@ use super::head::{BlockHead, UseHead};
 use super::load::Used;
 use super::model::Claim;
 use super::problem::Notes;
-use super::rows::Values;
+use super::rows::{self, Values};
 use super::scope::Scope;
 use super::source::read;
 use super::suggest::one_of;
@@ -122,7 +122,13 @@ fn of_documents(
     let mut used = Used::new();
     let found = block.value.entry("claims").map(|entry| claims(entry, &values, scope, &mut used, theirs));
     unused_parameters(&definition, block, &used, theirs);
-    found.unwrap_or_default()
+    let mut found = found.unwrap_or_default();
+    for claim in &mut found {
+        // The values of the parameters tell the claims of two uses apart, as those of a row do.
+        let parts = [rows::label(&values), std::mem::take(&mut claim.row)];
+        claim.row = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    }
+    found
 }
 
 /// The values that a use gives to a block's parameters.
@@ -150,11 +156,11 @@ fn parameters(definition: &BlockHead, node: &Node, notes: &mut Notes) -> Values 
 }
 
 fn unused_parameters(definition: &BlockHead, block: &Entry, used: &Used, notes: &mut Notes) {
-    let Some(Data::List(nodes)) = block.value.entry("parameters").map(|entry| &entry.value.data) else {
+    let Some(Data::List(items)) = block.value.entry("parameters").map(|entry| &entry.value.data) else {
         return;
     };
     for name in definition.parameters.iter().filter(|name| !used.contains(*name)) {
-        let at = nodes.iter().find(|node| node.text() == Some(name)).map_or(block.at, |node| node.at);
+        let at = items.iter().find(|node| node.text() == Some(name)).map_or(block.at, |node| node.at);
         let problem = notes.error(at, format!("the parameter `{name}` is never used"), "");
         problem.help(format!("write `${{{name}}}` where its value belongs, or take it out"));
     }

@@ -3,56 +3,12 @@
 use std::path::Path;
 
 use crate::expect::Span;
+use crate::sys::CAPABILITIES;
 
 use super::problem::Notes;
 use super::settings::Settings;
 use super::suggest::one_of;
 use super::tree::{Data, Node};
-
-/// The capabilities of capabilities(7), in the order of their numbers.
-pub const CAPABILITIES: [&str; 41] = [
-    "chown",
-    "dac_override",
-    "dac_read_search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux_immutable",
-    "net_bind_service",
-    "net_broadcast",
-    "net_admin",
-    "net_raw",
-    "ipc_lock",
-    "ipc_owner",
-    "sys_module",
-    "sys_rawio",
-    "sys_chroot",
-    "sys_ptrace",
-    "sys_pacct",
-    "sys_admin",
-    "sys_boot",
-    "sys_nice",
-    "sys_resource",
-    "sys_time",
-    "sys_tty_config",
-    "mknod",
-    "lease",
-    "audit_write",
-    "audit_control",
-    "setfcap",
-    "mac_override",
-    "mac_admin",
-    "syslog",
-    "wake_alarm",
-    "block_suspend",
-    "audit_read",
-    "perfmon",
-    "bpf",
-    "checkpoint_restore",
-];
 
 /// The name of a scenario or a claim must be one.
 pub(super) fn sentence(text: &str, at: Span, what: &str, notes: &mut Notes) {
@@ -68,7 +24,7 @@ pub(super) fn settings(node: Option<&Node>, settings: Option<&Settings>, notes: 
     capabilities(node, settings, notes);
     seccomp(node, settings, notes);
     for key in ["mask", "read_only", "devices"] {
-        nodes(node, &[key]).for_each(|node| absolute(node, notes));
+        items(node, &[key]).for_each(|node| absolute(node, notes));
     }
     for mount in node.entry("mounts").map(|entry| list(&entry.value)).unwrap_or_default() {
         mount.entry("target").into_iter().for_each(|entry| absolute(&entry.value, notes));
@@ -102,7 +58,7 @@ fn capabilities(node: &Node, settings: &Settings, notes: &mut Notes) {
         }
         _ => {}
     }
-    for word in nodes(node, &["capabilities", "keep"]).chain(nodes(node, &["capabilities", "drop"])) {
+    for word in items(node, &["capabilities", "keep"]).chain(items(node, &["capabilities", "drop"])) {
         capability(word, notes);
     }
 }
@@ -134,14 +90,14 @@ fn absolute(node: &Node, notes: &mut Notes) {
     }
 }
 
-fn nodes<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> {
+fn items<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> {
     let found = path.iter().try_fold(node, |node, key| node.entry(key).map(|entry| &entry.value));
     found.map(list).unwrap_or_default().iter()
 }
 
 fn list(node: &Node) -> &[Node] {
     match &node.data {
-        Data::List(nodes) => nodes,
+        Data::List(items) => items,
         _ => &[],
     }
 }

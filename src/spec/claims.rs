@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::about;
 use super::checks;
 use super::decode::decode;
-use super::head::{CLAIM_KEYS, ClaimHead, STEP_KEYS};
+use super::head::{CLAIM_KEYS, ClaimHead, Issue, STEP_KEYS};
 use super::model::{Action, Claim, KnownIssue, Step};
 use super::problem::Notes;
 use super::rows::{self, Values, Variables};
@@ -25,7 +25,11 @@ pub(super) fn claims(
     notes: &mut Notes,
 ) -> Vec<Claim> {
     if entry.value.entries().is_empty() && !entry.value.is_wrong() {
-        let problem = notes.error(entry.at, "there are no claims", "");
+        let message = match entry.value.data {
+            Data::Map(_) => "there are no claims",
+            _ => "`claims` takes a mapping",
+        };
+        let problem = notes.error(entry.at, message, "");
         problem.help("write `claims: { has a PID of its own: { inside: { pid: 1 } } }`");
     }
     let mut all = Vec::new();
@@ -39,12 +43,17 @@ pub(super) fn claims(
 pub(super) fn refuse_duplicates(claims: &[Claim], notes: &mut Notes) {
     let mut seen: BTreeMap<(&str, &str), &Claim> = BTreeMap::new();
     for claim in claims {
-        if let Some(first) = seen.insert((&claim.name, &claim.row), claim) {
+        let Some(first) = seen.insert((&claim.name, &claim.row), claim) else { continue };
+        // Rows that are the same were reported already.
+        if !Arc::ptr_eq(&first.source, &claim.source) || first.at != claim.at || claim.row.is_empty() {
             let message = format!("two claims have the name `{}`", claim.name);
             let help = "each claim is a test: give it a name of its own";
             if Arc::ptr_eq(&first.source, &claim.source) {
                 let mut here = Notes::new(Arc::clone(&claim.source));
-                here.error(claim.at, message, "this one").also(first.at, "and this one").help(help);
+                let problem = here.error(claim.at, message, "this one").help(help);
+                if first.at != claim.at {
+                    problem.also(first.at, "and this one");
+                }
                 notes.absorb(here);
             } else {
                 notes.error(first.at, message, "a block that is used has this name as well").help(help);
@@ -126,11 +135,11 @@ fn claim(entry: &Entry, node: &Node, row: String, scope: &Scope, notes: &mut Not
     if notes.count() == before && !node.has_wrong() && !steps.iter().any(expects_of_sandbox) {
         expects_nothing(entry, &steps, notes);
     }
-    let known_issues = known_issues(&head, &head_node, notes);
     let about = about::of_claim(&head, &head_node, notes);
-    let (name, source, holds_anywhere) = (entry.key.clone(), Arc::clone(&notes.source), head.holds_anywhere);
-    let at = entry.at;
-    Some(Claim { name, row, source, at, about, with: head.with, given, known_issues, holds_anywhere, steps })
+    let (with, holds_anywhere) = (head.with.clone(), head.holds_anywhere);
+    let known_issues = known_issues(head, &head_node, notes);
+    let (name, source, at) = (entry.key.clone(), Arc::clone(&notes.source), entry.at);
+    Some(Claim { name, row, source, at, about, with, given, known_issues, holds_anywhere, steps })
 }
 
 fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step> {
@@ -148,8 +157,8 @@ fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step
         problem.help("make it a step of its own, in its order");
     }
     match &entry.value.data {
-        Data::List(nodes) if !nodes.is_empty() => {
-            nodes.iter().filter_map(|node| step(node, &[], &mut scope, notes)).collect()
+        Data::List(items) if !items.is_empty() => {
+            items.iter().filter_map(|node| step(node, &[], &mut scope, notes)).collect()
         }
         Data::Wrong => Vec::new(),
         _ => {
@@ -180,17 +189,24 @@ fn expects_nothing(entry: &Entry, steps: &[Step], notes: &mut Notes) {
     problem.help("expect something of a sandbox: `inside`, `outside`, `run` or `exec`");
 }
 
-fn known_issues(head: &ClaimHead, node: &Node, notes: &mut Notes) -> Vec<KnownIssue> {
-    let Some(issue) = &head.known_issue else { return Vec::new() };
+fn known_issues(head: ClaimHead, node: &Node, notes: &mut Notes) -> Vec<KnownIssue> {
     let value = node.entry("known_issue").map(|entry| &entry.value);
-    if let (Some(until), Some(value)) = (&issue.until, value) {
-        checks::date(until, value.entry("until").map_or(value.at, |entry| entry.value.at), notes);
+    let written: Vec<&Node> = match value.map(|value| (value, &value.data)) {
+        Some((_, Data::List(items))) => items.iter().collect(),
+        Some((value, _)) => vec![value],
+        None => Vec::new(),
+    };
+    for entry in written.iter().filter_map(|issue| issue.entry("until")) {
+        entry.value.text().into_iter().for_each(|day| checks::date(day, entry.value.at, notes));
     }
-    vec![KnownIssue {
-        runtime: issue.runtime.clone(),
-        kernel: issue.kernel.clone(),
-        link: issue.link.clone(),
-        because: issue.because.clone(),
-        until: issue.until.clone(),
-    }]
+    let known = head.known_issue.0.into_iter();
+    known
+        .map(|Issue { runtime, kernel, link, because, until }| KnownIssue {
+            runtime,
+            kernel,
+            link,
+            because,
+            until,
+        })
+        .collect()
 }

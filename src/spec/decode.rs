@@ -149,8 +149,7 @@ fn expected(message: &str) -> Option<&str> {
     Some(match expected {
         "a string" | "string" => "a text",
         "a boolean" => "`true` or `false`",
-        "u8" | "u32" | "u64" | "usize" => "a whole number",
-        "i32" | "i64" => "a whole number",
+        "u8" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
         "a sequence" => "a list",
         "a map" => "a mapping",
         "enum" | "string or map" | "string only" => "a word",

@@ -1,4 +1,4 @@
-//! The documents of a file: serde_yaml's values with the outline's places.
+//! The documents of a file: `serde_yaml`'s values with the outline's places.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -15,17 +15,17 @@ pub(super) fn documents(notes: &mut Notes) -> Option<Vec<Node>> {
         notes.error(crate::expect::Span::start(), "the spec is empty", "").help("write a scenario");
         return None;
     }
-    let mut nodes = Vec::new();
+    let mut items = Vec::new();
     let source = std::sync::Arc::clone(&notes.source);
     let mut values = serde_yaml::Deserializer::from_str(&source.text).map(Value::deserialize);
     for sketch in &sketches {
         match values.next() {
-            Some(Ok(value)) => nodes.push(join(sketch, &value, notes)?),
+            Some(Ok(value)) => items.push(join(sketch, &value, notes)?),
             Some(Err(error)) => return unreadable(sketch, &error.to_string(), notes),
             None => return unreadable(sketch, "there is no such document", notes),
         }
     }
-    Some(nodes)
+    Some(items)
 }
 
 /// Puts a value and its outline together. They are the work of two parsers: where these read a file differently, so may a
@@ -35,8 +35,8 @@ fn join(sketch: &Sketch, value: &Value, notes: &mut Notes) -> Option<Node> {
         (Shape::Scalar(_, true), _) => Data::Wrong,
         (Shape::Scalar(..), scalar) => Data::Scalar(json_scalar(scalar).or_else(|| differ(sketch, notes))?),
         (Shape::List(sketches), Value::Sequence(values)) if sketches.len() == values.len() => {
-            let nodes = sketches.iter().zip(values).map(|(sketch, value)| join(sketch, value, notes));
-            Data::List(nodes.collect::<Option<_>>()?)
+            let items = sketches.iter().zip(values).map(|(sketch, value)| join(sketch, value, notes));
+            Data::List(items.collect::<Option<_>>()?)
         }
         (Shape::Map(entries), Value::Mapping(values)) if entries.len() == values.len() => {
             let entries = entries.iter().zip(values.values()).map(|((key, at, sketch), value)| {

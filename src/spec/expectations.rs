@@ -37,7 +37,7 @@ pub(super) fn expectation(
     let terms = match &node.data {
         Data::Wrong => return None,
         Data::Map(entries) if entries.is_empty() => return nothing(node, "this mapping", notes),
-        Data::List(nodes) if nodes.is_empty() => return nothing(node, "this list", notes),
+        Data::List(items) if items.is_empty() => return nothing(node, "this list", notes),
         Data::Map(entries) => terms(entries, kind, frame, notes)?,
         _ => vec![Term::Match(bare(node, kind, frame, notes)?)],
     };

@@ -13,6 +13,7 @@ use super::settings::Settings;
 /// A scenario: a sandbox, or several, and the claims made of it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Scenario")]
 pub(super) struct ScenarioHead {
     /// One sentence: what this is about.
     pub(super) scenario: String,
@@ -57,6 +58,7 @@ pub(super) struct ScenarioHead {
 /// A claim, without its step.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Claim")]
 pub(super) struct ClaimHead {
     /// One sentence of rationale, printed when the claim fails.
     pub(super) why: Option<String>,
@@ -75,7 +77,7 @@ pub(super) struct ClaimHead {
     /// Holds even without a sandbox.
     pub(super) holds_anywhere: bool,
     /// Where it is known not to hold.
-    pub(super) known_issue: Option<Issue>,
+    pub(super) known_issue: Issues,
     /// Rows: a grid or a list of maps; each row is a test of its own.
     #[serde(rename = "for_each")]
     pub(super) _for_each: Later<Rows>,
@@ -103,6 +105,44 @@ pub(super) const CLAIM_KEYS: [&str; 12] = [
     "steps",
 ];
 
+/// A defect that is known, or several.
+#[derive(Debug, Default)]
+pub(super) struct Issues(pub(super) Vec<Issue>);
+
+impl<'de> Deserialize<'de> for Issues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Issues;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a mapping, or a list of mappings")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Issues, A::Error> {
+                let issue = Issue::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(Issues(vec![issue]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Issues, A::Error> {
+                let mut issues = Vec::new();
+                while let Some(issue) = list.next_element()? {
+                    issues.push(issue);
+                }
+                Ok(Issues(issues))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Issues {
+    fn schema_name() -> Cow<'static, str> {
+        "Issues".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let issue = generator.subschema_for::<Issue>();
+        json_schema!({ "anyOf": [issue, { "type": "array", "minItems": 1, "items": issue }] })
+    }
+}
+
 /// A defect that is known: the claim must keep failing there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +165,7 @@ pub(super) struct Issue {
 /// A step, without its viewpoints.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Step")]
 pub(super) struct StepHead {
     /// This command is the sandbox's first process.
     pub(super) run: Option<CommandWords>,
@@ -174,6 +215,7 @@ pub(super) const STEP_KEYS: [&str; 15] = [
 /// A signal that is sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Kill")]
 pub(super) struct KillHead {
     /// `first`, or a name that a step gave with `as`.
     pub(super) process: String,
@@ -190,6 +232,7 @@ pub(super) struct KillHead {
 /// Who sends a signal.
 #[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Sender")]
 pub(super) enum SenderWord {
     /// The runner.
     #[default]
@@ -201,6 +244,7 @@ pub(super) enum SenderWord {
 /// A named block of claims.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Block")]
 pub(super) struct BlockHead {
     /// The names that the claims may use as `${name}`.
     #[serde(default)]
@@ -213,6 +257,7 @@ pub(super) struct BlockHead {
 /// The use of a block.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Use")]
 pub(super) struct UseHead {
     /// The block's name.
     pub(super) block: String,
@@ -290,14 +335,14 @@ impl<T: Part> JsonSchema for Later<T> {
         T::NAME.into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let reference = format!("#/$defs/{}", T::NAME);
+        let reference = format!("#/definitions/{}", T::NAME);
         json_schema!({ "$ref": reference })
     }
 }
 
 /// A part that is decoded by hand: the name of its schema.
 pub(super) trait Part {
-    /// The schema's name under `$defs`.
+    /// The schema's name under `definitions`.
     const NAME: &'static str;
 }
 

@@ -15,7 +15,7 @@ use super::source::{Source, from_text, read};
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Spec, Problems> {
-    read(path).and_then(decode)
+    read(path).and_then(|source| decode(&source))
 }
 
 /// Reads a spec from its text; `path` is its name in messages, and what relative paths in it are relative to.
@@ -23,11 +23,11 @@ pub fn load(path: &Path) -> Result<Spec, Problems> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(path: &Path, text: String) -> Result<Spec, Problems> {
-    from_text(path, text).and_then(decode)
+    from_text(path, text).and_then(|source| decode(&source))
 }
 
-fn decode(source: Arc<Source>) -> Result<Spec, Problems> {
-    let mut notes = Notes::new(Arc::clone(&source));
+fn decode(source: &Arc<Source>) -> Result<Spec, Problems> {
+    let mut notes = Notes::new(Arc::clone(source));
     let Some(documents) = documents(&mut notes) else { return Err(notes.into_problems()) };
     let mut all = Vec::new();
     for document in &documents {

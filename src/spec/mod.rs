@@ -17,6 +17,8 @@ mod problem;
 mod rows;
 mod scalar;
 mod scenarios;
+mod schema;
+mod schema_kinds;
 mod scope;
 mod seen;
 mod settings;
@@ -26,7 +28,6 @@ mod suggest;
 mod tree;
 mod values;
 
-pub use checks::CAPABILITIES;
 pub use load::{load, parse};
 pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,
@@ -35,6 +36,7 @@ pub use model::{
 pub(crate) use problem::bytes;
 pub use problem::{Problem, Problems};
 pub use scalar::{Percent, Size};
+pub use schema::schema;
 pub use settings::{
     Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings, User,
 };

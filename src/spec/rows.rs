@@ -133,7 +133,7 @@ impl Variables {
     /// The node with every `${name}` in its place. A value keeps the place of the `${name}` that it stands for.
     pub(super) fn substitute(&mut self, node: &Node, notes: &mut Notes) -> Node {
         let data = match &node.data {
-            Data::List(nodes) => Data::List(nodes.iter().map(|node| self.substitute(node, notes)).collect()),
+            Data::List(items) => Data::List(items.iter().map(|node| self.substitute(node, notes)).collect()),
             Data::Map(entries) => Data::Map(entries.iter().map(|entry| self.entry(entry, notes)).collect()),
             Data::Scalar(serde_json::Value::String(text)) => self.value(text, node.at, notes),
             other => other.clone(),
@@ -147,16 +147,11 @@ impl Variables {
     }
 
     fn value(&mut self, text: &str, at: Span, notes: &mut Notes) -> Data {
-        match whole(text) {
-            Some(name) => match self.take(name, at, notes) {
-                Some(value) => placed(&value, at).data,
-                None => Data::Wrong,
-            },
-            None => {
-                self.refuse_parts(text, at, notes);
-                Data::Scalar(text.into())
-            }
-        }
+        let Some(name) = whole(text) else {
+            self.refuse_parts(text, at, notes);
+            return Data::Scalar(text.into());
+        };
+        self.take(name, at, notes).map_or(Data::Wrong, |value| placed(&value, at).data)
     }
 
     /// A key's segments between `/` or `.` may each be a variable.
@@ -238,7 +233,7 @@ fn segment_of(value: &Node, at: Span, notes: &mut Notes) -> String {
 
 fn placed(node: &Node, at: Span) -> Node {
     let data = match &node.data {
-        Data::List(nodes) => Data::List(nodes.iter().map(|node| placed(node, at)).collect()),
+        Data::List(items) => Data::List(items.iter().map(|node| placed(node, at)).collect()),
         Data::Map(entries) => Data::Map(
             entries
                 .iter()

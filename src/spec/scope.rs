@@ -37,12 +37,13 @@ impl Scope {
             "inside" => Some(View::Inside(self.first().to_owned())),
             "outside" => Some(View::Outside(self.first().to_owned())),
             _ => match word.strip_prefix("outside ") {
-                Some(name) if self.has(name) => Some(View::Outside(name.to_owned())),
-                Some(_) => None,
-                None if self.sandboxes.iter().chain(&self.agents).any(looks) => {
-                    Some(View::Inside(word.to_owned()))
-                }
-                None => None,
+                Some(name) => self.has(name).then(|| View::Outside(name.to_owned())),
+                None => self
+                    .sandboxes
+                    .iter()
+                    .chain(&self.agents)
+                    .any(looks)
+                    .then(|| View::Inside(word.to_owned())),
             },
         }
     }
@@ -97,15 +98,17 @@ pub(super) const fn vantage(view: &View) -> Vantage {
     }
 }
 
-/// Viewpoints in words: `inside and outside`.
+/// Viewpoints in words: `inside and from the host`.
 pub(super) fn seen_from(views: &[Vantage]) -> String {
-    let words: Vec<_> = views
-        .iter()
-        .map(|view| match view {
-            Vantage::Inside => "`inside`",
-            Vantage::Outside => "`outside`",
-            Vantage::Host => "from `host`",
-        })
-        .collect();
+    let words: Vec<_> = views.iter().map(|view| vantage_word(*view)).collect();
     words.join(" and ")
+}
+
+/// A viewpoint in words: `from the host`.
+pub(super) const fn vantage_word(view: Vantage) -> &'static str {
+    match view {
+        Vantage::Inside => "inside",
+        Vantage::Outside => "outside",
+        Vantage::Host => "from the host",
+    }
 }

@@ -50,14 +50,14 @@ fn known_fact(entry: &Entry, view: &View, notes: &mut Notes) -> Option<&'static 
     let Some(fact) = find(key) else {
         let facts = TABLE.iter().filter(|fact| fact.views.contains(&from)).map(|fact| fact.name);
         let known: Vec<_> = facts.chain((from == Vantage::Inside).then_some(ATTEMPTS_WORD)).collect();
-        let label = format!("not a fact that can be seen {}", seen_from(&[from]).replace('`', ""));
+        let label = format!("not a fact that can be seen {}", seen_from(&[from]));
         let help = super::suggest::did_you_mean(key, known);
         let help = help.unwrap_or_else(|| "`airtight explain` lists the facts".to_owned());
         notes.error(*at, format!("unknown fact `{key}`"), label).help(help);
         return None;
     };
     if !fact.views.contains(&from) {
-        let here = seen_from(&[from]).replace('`', "");
+        let here = seen_from(&[from]);
         let problem = notes.error(*at, format!("`{key}` cannot be seen {here}"), "");
         problem.help(format!("it can be seen {}", seen_from(fact.views)));
         return None;

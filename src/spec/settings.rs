@@ -28,7 +28,7 @@ pub struct Settings {
     pub cwd: Option<String>,
     /// The capabilities of the first process.
     pub capabilities: Option<Capabilities>,
-    /// Whether no_new_privs is set.
+    /// Whether `no_new_privs` is set.
     pub no_new_privs: Option<bool>,
     /// The seccomp filter: `default`, `none`, or the path of a profile relative to the spec.
     pub seccomp: Option<String>,
@@ -106,21 +106,21 @@ impl JsonSchema for Namespaces {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Namespace {
-    /// user_namespaces(7)
+    /// `user_namespaces(7)`
     User,
-    /// mount_namespaces(7)
+    /// `mount_namespaces(7)`
     Mount,
-    /// pid_namespaces(7)
+    /// `pid_namespaces(7)`
     Pid,
-    /// network_namespaces(7)
+    /// `network_namespaces(7)`
     Net,
-    /// uts_namespaces(7)
+    /// `uts_namespaces(7)`
     Uts,
-    /// ipc_namespaces(7)
+    /// `ipc_namespaces(7)`
     Ipc,
-    /// cgroup_namespaces(7)
+    /// `cgroup_namespaces(7)`
     Cgroup,
-    /// time_namespaces(7)
+    /// `time_namespaces(7)`
     Time,
 }
 
@@ -170,7 +170,7 @@ pub struct User {
     pub map: Option<Vec<IdRange>>,
 }
 
-/// A range of an id map, as user_namespaces(7) has it.
+/// A range of an id map, as `user_namespaces(7)` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdRange {
@@ -223,25 +223,25 @@ pub struct Mount {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Memory, `64MiB`: memory.max, memory.limit_in_bytes.
+    /// Memory, `64MiB`: `memory.max`, `memory.limit_in_bytes`.
     pub memory: Option<Size>,
     /// The number of processes and threads: pids.max.
     pub pids: Option<u64>,
-    /// CPU time in percent of one CPU, `50%`: cpu.max, cpu.cfs_quota_us.
+    /// CPU time in percent of one CPU, `50%`: `cpu.max`, `cpu.cfs_quota_us`.
     pub cpu: Option<Percent>,
-    /// RLIMIT_NOFILE.
+    /// `RLIMIT_NOFILE`.
     pub nofile: Option<u64>,
-    /// RLIMIT_NPROC.
+    /// `RLIMIT_NPROC`.
     pub nproc: Option<u64>,
-    /// RLIMIT_CORE.
+    /// `RLIMIT_CORE`.
     pub core: Option<Size>,
-    /// RLIMIT_FSIZE.
+    /// `RLIMIT_FSIZE`.
     pub fsize: Option<Size>,
-    /// RLIMIT_STACK.
+    /// `RLIMIT_STACK`.
     pub stack: Option<Size>,
-    /// RLIMIT_MEMLOCK.
+    /// `RLIMIT_MEMLOCK`.
     pub memlock: Option<Size>,
-    /// RLIMIT_AS.
+    /// `RLIMIT_AS`.
     pub address_space: Option<Size>,
 }
 

@@ -26,7 +26,7 @@ pub const OUTPUT: Kind = Kind::Text;
 const ACTIONS: [&str; 5] = ["run", "exec", "host.run", "kill", "join"];
 
 /// The keys that say what is expected of a step's command.
-const OF_COMMAND: [&str; 6] = ["exit", "signal", "stdout", "stderr", "stdin", "pure"];
+const OF_COMMAND: [&str; 7] = ["exit", "signal", "stdout", "stderr", "stdin", "pure", "as"];
 
 /// A step; what it names is added to the scope. `also` are further keys that may stand beside it, for "did you mean".
 pub(super) fn step(node: &Node, also: &[&str], scope: &mut Scope, notes: &mut Notes) -> Option<Step> {
@@ -119,6 +119,10 @@ fn action(head: &StepHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Opt
     if !is_command {
         refuse_command_keys(node, notes);
     }
+    if let (true, Some(entry)) = (present.is_empty(), node.entry("in")) {
+        let problem = notes.error(entry.at, "`in` belongs to an action, and there is none", "");
+        problem.help("a sandbox's name is a viewpoint: write it in the place of `inside`");
+    }
     if let Some(words) = &head.run {
         command(words, head, node, scope, notes).map(Action::Run)
     } else if let Some(words) = &head.exec {
@@ -135,9 +139,8 @@ fn action(head: &StepHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Opt
 
 /// `exit`, `stdout` and so on without a command would be expectations that nobody holds against anything.
 fn refuse_command_keys(node: &Node, notes: &mut Notes) {
-    let left =
-        node.entries().iter().filter(|entry| OF_COMMAND.contains(&entry.key.as_str()) || entry.key == "as");
-    for entry in left {
+    let of_command = |entry: &&Entry| OF_COMMAND.contains(&entry.key.as_str());
+    for entry in node.entries().iter().filter(of_command) {
         let problem =
             notes.error(entry.at, format!("`{}` belongs to a command, and there is none", entry.key), "");
         problem.help("add `run`, `exec` or `host.run` to the step");

@@ -68,7 +68,7 @@ impl Node {
     pub(super) fn has_wrong(&self) -> bool {
         match &self.data {
             Data::Scalar(_) => false,
-            Data::List(nodes) => nodes.iter().any(Self::has_wrong),
+            Data::List(items) => items.iter().any(Self::has_wrong),
             Data::Map(entries) => entries.iter().any(|entry| entry.value.has_wrong()),
             Data::Wrong => true,
         }
@@ -78,7 +78,7 @@ impl Node {
     pub(super) fn to_json(&self) -> Value {
         match &self.data {
             Data::Scalar(value) => value.clone(),
-            Data::List(nodes) => Value::Array(nodes.iter().map(Self::to_json).collect()),
+            Data::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
             Data::Map(entries) => {
                 entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect()
             }
@@ -90,7 +90,7 @@ impl Node {
     pub(super) fn down(&self, path: &[Down]) -> Option<&Self> {
         path.iter().try_fold(self, |node, step| match (step, &node.data) {
             (Down::Key(key), Data::Map(_)) => node.entry(key).map(|entry| &entry.value),
-            (Down::Index(index), Data::List(nodes)) => nodes.get(*index),
+            (Down::Index(index), Data::List(items)) => items.get(*index),
             _ => None,
         })
     }
@@ -105,8 +105,8 @@ impl Node {
                 entries.retain(|entry| entry.key != *key);
                 entries.len() < before
             }
-            (Down::Index(index), Data::List(nodes)) if *index < nodes.len() => {
-                nodes.remove(*index);
+            (Down::Index(index), Data::List(items)) if *index < items.len() => {
+                items.remove(*index);
                 true
             }
             _ => false,
@@ -118,7 +118,7 @@ impl Node {
             (Down::Key(key), Data::Map(entries)) => {
                 entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.value)
             }
-            (Down::Index(index), Data::List(nodes)) => nodes.get_mut(*index),
+            (Down::Index(index), Data::List(items)) => items.get_mut(*index),
             _ => None,
         })
     }

@@ -8,26 +8,44 @@ use crate::fact::Kind;
 use super::problem::Notes;
 use super::scalar::Size;
 use super::suggest::{one_of, signal};
-use super::tree::{Data, Node, kind_of};
+use super::tree::{Data, Entry, Node, kind_of};
 
 /// A node as a value of this kind; `None` with a note if it is none.
 pub(super) fn value(node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Value> {
     match (kind, &node.data) {
         (_, Data::Wrong) => None,
-        (Kind::List(inner) | Kind::Set(inner), Data::List(nodes)) => {
-            list(nodes, inner, notes).map(Value::Array)
+        (Kind::List(inner) | Kind::Set(inner), Data::List(items)) => {
+            list(items, inner, notes).map(Value::Array)
         }
-        (Kind::Any, Data::List(nodes)) => list(nodes, kind, notes).map(Value::Array),
+        (Kind::Any, Data::List(items)) => list(items, kind, notes).map(Value::Array),
+        (Kind::Record(_) | Kind::Map(_) | Kind::Any, Data::Map(entries)) => record(entries, kind, notes),
         (_, Data::Scalar(scalar)) => scalar_of(node.at, scalar, kind, notes),
         _ => wrong(node, kind, notes),
     }
 }
 
 /// The values of a list; empty with a note where the list is.
-pub(super) fn list(nodes: &[Node], kind: &Kind, notes: &mut Notes) -> Option<Vec<Value>> {
+pub(super) fn list(items: &[Node], kind: &Kind, notes: &mut Notes) -> Option<Vec<Value>> {
     // All are decoded before one that is wrong ends it, so that all that are wrong are noted.
-    let values: Vec<_> = nodes.iter().map(|node| value(node, kind, notes)).collect();
+    let values: Vec<_> = items.iter().map(|node| value(node, kind, notes)).collect();
     values.into_iter().collect()
+}
+
+/// A record as a value, as it stands in a list: all its fields must be the same.
+fn record(entries: &[Entry], kind: &Kind, notes: &mut Notes) -> Option<Value> {
+    let mut fields = Vec::new();
+    for entry in entries {
+        let known =
+            !matches!(kind, Kind::Record(_)) || kind.fields().iter().any(|field| field.name == entry.key);
+        if !known {
+            let names: Vec<_> = kind.fields().iter().map(|field| field.name).collect();
+            let problem = notes.error(entry.at, format!("unknown field `{}`", entry.key), "");
+            problem.help(one_of(&entry.key, names));
+        }
+        let value = value(&entry.value, &kind.of_field(&entry.key), notes);
+        fields.push(value.map(|value| (entry.key.clone(), value)));
+    }
+    fields.into_iter().collect()
 }
 
 fn scalar_of(at: Span, scalar: &Value, kind: &Kind, notes: &mut Notes) -> Option<Value> {
@@ -49,14 +67,12 @@ fn limit(at: Span, text: &str, notes: &mut Notes) -> Option<Value> {
     if text == "unlimited" {
         return Some(Value::from(text));
     }
-    match text.parse::<Size>() {
-        Ok(Size(bytes)) => Some(Value::from(bytes)),
-        Err(_) => {
-            let problem = notes.error(at, format!("`{text}` is not a limit"), "");
-            problem.help("write a number, a size such as `64MiB`, or `unlimited`");
-            None
-        }
+    let size = text.parse::<Size>().ok().map(|Size(bytes)| Value::from(bytes));
+    if size.is_none() {
+        let problem = notes.error(at, format!("`{text}` is not a limit"), "");
+        problem.help("write a number, a size such as `64MiB`, or `unlimited`");
     }
+    size
 }
 
 fn mode(at: Span, text: &str, notes: &mut Notes) -> Option<Value> {
@@ -75,7 +91,7 @@ fn word(at: Span, text: &str, words: &[&'static str], notes: &mut Notes) -> Opti
     if words.contains(&text) {
         return Some(Value::from(text));
     }
-    let signals = words.first().is_some_and(|word| word.starts_with("SIG"));
+    let signals = words.contains(&"SIGKILL");
     let help = if signals { signal(text) } else { one_of(text, words.iter().copied()) };
     notes.error(at, format!("unknown word `{text}`"), "").help(help);
     None

@@ -20,10 +20,32 @@ pub fn overwrite(name: &str, environment: &[String]) -> Result<()> {
     }
     // The last byte stays 0: without it the kernel takes the environment for more of the command line (fs/proc/base.c).
     // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
-    unsafe { fill(arg_start, arg_end, name.as_bytes().get(..arg_end - arg_start - 1).unwrap_or(name.as_bytes())) };
+    unsafe {
+        fill(arg_start, arg_end, name.as_bytes().get(..arg_end - arg_start - 1).unwrap_or(name.as_bytes()))
+    };
     // SAFETY: likewise.
     unsafe { fill(env_start, env_end, &environment) };
+    point_at(env_start, &environment);
     Ok(())
+}
+
+/// libc has pointers to the strings that were there; from now on it has them to the new ones.
+fn point_at(start: usize, environment: &[u8]) {
+    let entries = environment.split_inclusive(|byte| *byte == 0).scan(start, |next, entry| {
+        let address = *next;
+        *next += entry.len();
+        Some(address as *mut libc::c_char)
+    });
+    let pointers: Vec<*mut libc::c_char> = entries.chain([std::ptr::null_mut()]).collect();
+    // It must live as long as the process.
+    let pointers = pointers.leak().as_mut_ptr();
+    // SAFETY: the process has a single thread, and the pointers end with a null.
+    unsafe { environ = pointers };
+}
+
+unsafe extern "C" {
+    /// environ(7).
+    static mut environ: *mut *mut libc::c_char;
 }
 
 /// # Safety

@@ -72,5 +72,8 @@ pub fn wait(fd: impl AsFd, events: PollFlags, deadline: Instant) -> Result<bool>
 pub fn until(deadline: Instant) -> PollTimeout {
     let left = deadline.saturating_duration_since(Instant::now());
     let milliseconds = left.as_nanos().div_ceil(1_000_000);
-    i32::try_from(milliseconds).ok().and_then(|left| PollTimeout::try_from(left).ok()).unwrap_or(PollTimeout::MAX)
+    i32::try_from(milliseconds)
+        .ok()
+        .and_then(|left| PollTimeout::try_from(left).ok())
+        .unwrap_or(PollTimeout::MAX)
 }

@@ -5,7 +5,12 @@ use std::str::FromStr;
 use nix::sys::signal::Signal;
 
 /// All names, in the order of their numbers on x86.
-pub const SIGNALS: &[&str] = &[
+pub const SIGNALS: &[&str] = ENDINGS.split_at(2).1;
+
+/// What ends a process: nothing, a signal from 32 on, which has no name, or one of the others.
+pub const ENDINGS: &[&str] = &[
+    "none",
+    "real_time",
     "SIGHUP",
     "SIGINT",
     "SIGQUIT",

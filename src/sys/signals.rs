@@ -35,7 +35,8 @@ pub fn kill(pid: i32, signal: i32) -> Result<()> {
 /// A descriptor on which a byte can be read once SIGINT, SIGTERM or SIGHUP has come. A handler rather than a blocked signal:
 /// programs that are executed inherit what is blocked, and Ctrl-C would no longer end them.
 pub fn termination() -> Result<OwnedFd> {
-    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::new("pipe2", &[], errno))?;
+    let (read, write) =
+        nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::new("pipe2", &[], errno))?;
     // It is never closed: the handler may run until the process ends.
     TOLD.store(write.into_raw_fd(), Ordering::Relaxed);
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {

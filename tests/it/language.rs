@@ -84,7 +84,7 @@ fn every_part_of_the_language_is_decoded() {
         "tells a story [signal=SIGTERM, sender=inside]",
         "tells a story [signal=SIGKILL, sender=host]",
         "tells a story [signal=SIGKILL, sender=inside]",
-        "is who it should be []",
+        "is who it should be [pid=1, name=one]",
     ];
     assert_eq!(claims, expected);
     assert_eq!(spec.scenarios[1].sandboxes["web"].hostname.as_deref(), Some("two"));

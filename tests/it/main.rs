@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic in its helpers too")]
 
 mod agent;
-mod image;
-mod language;
 mod attempts;
 mod facts;
+mod image;
+mod judging;
+mod language;
+mod schema;
+mod tables;
 mod wrong_specs;

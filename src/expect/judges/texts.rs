@@ -34,12 +34,12 @@ pub(in crate::expect) fn json(matching: &Matching, _: &Kind, value: &Value, scen
             return Check::Fails(vec![Miss::labelled(matching.at, label, "JSON".to_owned(), Some(value))]);
         }
     };
-    Check::all(pointers.iter().map(|(pointer, inner)| match document.pointer(pointer) {
-        Some(found) => evaluate(inner, &Kind::Any, found, scene),
-        None => {
-            let label = format!("the pointer `{pointer}` finds nothing");
-            Check::Fails(vec![Miss::labelled(inner.at, label, describe(inner), Some(&document))])
+    Check::all(pointers.iter().map(|(pointer, inner)| {
+        if let Some(found) = document.pointer(pointer) {
+            return evaluate(inner, &Kind::Any, found, scene);
         }
+        let label = format!("the pointer `{pointer}` finds nothing");
+        Check::Fails(vec![Miss::labelled(inner.at, label, describe(inner), Some(&document))])
     }))
 }
 

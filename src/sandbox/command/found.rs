@@ -27,7 +27,9 @@ pub(super) fn agent(token: &str, reported: i32, deadline: Instant) -> Result<i32
 
 fn mismatch(pid: i32, seen: Option<i32>, reported: i32) -> StartError {
     let seen = seen.map_or_else(|| "unreadable".to_owned(), |pid| pid.to_string());
-    StartError::NotFound(format!("process {pid} carries its token, but its NSpid ends in {seen} and the agent says {reported}"))
+    StartError::NotFound(format!(
+        "process {pid} carries its token, but its NSpid ends in {seen} and the agent says {reported}"
+    ))
 }
 
 /// The word itself, not a part of a longer one: the runtime's own command line carries it too, but as one of its words it
@@ -36,7 +38,8 @@ fn carries(pid: i32, token: &str) -> bool {
     let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     let words: Vec<&[u8]> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).collect();
     let ends_with_token = words.last().is_some_and(|word| *word == token.as_bytes());
-    ends_with_token && fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| super::bundle::is_agent(&exe))
+    ends_with_token
+        && fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| super::bundle::is_agent(&exe))
 }
 
 fn inner_pid(pid: i32) -> Option<i32> {

@@ -28,7 +28,8 @@ impl Runtime for Unshare {
 
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
         for program in ["unshare", "chroot"] {
-            program::find(program).ok_or_else(|| Cannot::because(format!("the program `{program}` is not there")))?;
+            program::find(program)
+                .ok_or_else(|| Cannot::because(format!("the program `{program}` is not there")))?;
         }
         if !Uid::effective().is_root() {
             return Err(Cannot::because("unshare needs root to put its root together"));
@@ -97,7 +98,8 @@ fn launch(
 /// One flag for each namespace, then the scenario's own words. `--mount-proc` by itself would mount over the host's `/proc`,
 /// where nothing in the chroot sees it; here it means the root's.
 fn flags(settings: &Settings) -> Vec<String> {
-    let namespaces = settings.new.iter().flat_map(|new| &new.0).map(|namespace| format!("--{}", namespace.name()));
+    let namespaces =
+        settings.new.iter().flat_map(|new| &new.0).map(|namespace| format!("--{}", namespace.name()));
     let own = settings.flags.iter().flatten().map(|flag| match flag.as_str() {
         "--mount-proc" => format!("--mount-proc={ROOTFS}/proc"),
         _ => flag.clone(),
@@ -116,7 +118,9 @@ fn host_binds<'a>(
 
 /// A setting that is asked for and cannot be expressed.
 fn unspeakable(settings: &Settings) -> Option<&'static str> {
-    let Settings { user, hostname, env, cwd, capabilities, no_new_privs, seccomp, root, mask, read_only, .. } = settings;
+    let Settings {
+        user, hostname, env, cwd, capabilities, no_new_privs, seccomp, root, mask, read_only, ..
+    } = settings;
     let asked = [
         ("user", user.is_some()),
         ("hostname", hostname.is_some()),
@@ -166,6 +170,8 @@ impl Door for Unentered {
         _: &crate::sandbox::native::Role,
         _: [i32; 3],
     ) -> Result<Process, NurseryError> {
-        Err(NurseryError::Unexpected("a sandbox whose first process is a command has no agent to find it by".to_owned()))
+        Err(NurseryError::Unexpected(
+            "a sandbox whose first process is a command has no agent to find it by".to_owned(),
+        ))
     }
 }

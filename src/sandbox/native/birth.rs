@@ -93,7 +93,8 @@ pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<()> {
 }
 
 fn die_with_parent() -> Result<()> {
-    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))
 }
 
 fn build(birth: &Birth<'_>) -> Result<()> {
@@ -199,7 +200,9 @@ fn find_program(blueprint: &Blueprint, argv: &[String]) -> String {
 }
 
 fn execute(program: &str, argv: &[String], environment: &[String]) -> Failure {
-    let (Ok(path), Ok(argv), Ok(environment)) = (CString::new(program), c_strings(argv), c_strings(environment)) else {
+    let (Ok(path), Ok(argv), Ok(environment)) =
+        (CString::new(program), c_strings(argv), c_strings(environment))
+    else {
         return Failure::new("execve", &[&program], Errno::EINVAL);
     };
     match nix::unistd::execve(&path, &argv, &environment) {

@@ -53,7 +53,9 @@ impl Cgroup {
 
     /// Moves a process in; its children follow.
     pub(in crate::sandbox) fn enter(&self, pid: i32) -> Result<()> {
-        self.directories.iter().try_for_each(|directory| write(&directory.join("cgroup.procs"), &pid.to_string()))
+        self.directories
+            .iter()
+            .try_for_each(|directory| write(&directory.join("cgroup.procs"), &pid.to_string()))
     }
 
     /// Removes the directories. They must be empty: the sandbox has ended.
@@ -100,7 +102,10 @@ pub(in crate::sandbox) fn sweep(alive: impl Fn(&str) -> bool) {
         let Ok(hierarchy) = Hierarchy::of(controller) else { continue };
         for entry in fs::read_dir(&hierarchy.parent).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let tag = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('.')).map(|(tag, _)| tag.to_owned());
+            let tag = name
+                .strip_prefix(PREFIX)
+                .and_then(|rest| rest.rsplit_once('.'))
+                .map(|(tag, _)| tag.to_owned());
             if tag.is_some_and(|tag| !alive(&tag)) {
                 // One that still has processes is not ours to remove.
                 let _ = fs::remove_dir(entry.path());
@@ -124,7 +129,8 @@ impl Hierarchy {
             let mount = mount_of(controllers).ok_or_else(|| absent(controller))?;
             return Ok(Self { parent: below(&mount, path), unified: false });
         }
-        let (_, path) = own.iter().find(|(controllers, _)| controllers.is_empty()).ok_or_else(|| absent(controller))?;
+        let (_, path) =
+            own.iter().find(|(controllers, _)| controllers.is_empty()).ok_or_else(|| absent(controller))?;
         let mount = mount_of(&[]).ok_or_else(|| absent(controller))?;
         delegated(&mount, path, controller).map(|parent| Self { parent, unified: true })
     }
@@ -172,7 +178,10 @@ fn settings(limits: &CgroupLimits) -> Vec<Setting> {
     // A period of 100 ms, of which the quota is a share.
     let cpu = limits.cpu.map(|percent| Setting {
         controller: "cpu",
-        v1: vec![("cpu.cfs_period_us", "100000".to_owned()), ("cpu.cfs_quota_us", (percent * 1000).to_string())],
+        v1: vec![
+            ("cpu.cfs_period_us", "100000".to_owned()),
+            ("cpu.cfs_quota_us", (percent * 1000).to_string()),
+        ],
         v2: ("cpu.max", format!("{} 100000", percent * 1000)),
     });
     [memory, pids, cpu].into_iter().flatten().collect()
@@ -195,7 +204,9 @@ fn mount_of(controllers: &[String]) -> Option<PathBuf> {
     let mounts = Process::myself().and_then(|process| process.mountinfo()).ok()?;
     let fits = |mount: &procfs::process::MountInfo| match mount.fs_type.as_str() {
         "cgroup2" => controllers.is_empty(),
-        "cgroup" => !controllers.is_empty() && controllers.iter().all(|name| mount.super_options.contains_key(name)),
+        "cgroup" => {
+            !controllers.is_empty() && controllers.iter().all(|name| mount.super_options.contains_key(name))
+        }
         _ => false,
     };
     mounts.into_iter().find(fits).map(|mount| mount.mount_point)

@@ -8,7 +8,8 @@ use crate::spec::{Capabilities, Namespace, Namespaces, Root, Settings};
 /// attempt could reach the host through, so that the control does the host no harm; root needs no user namespace, and has
 /// more rights without.
 pub fn without_restrictions(settings: &Settings) -> Settings {
-    let kinds = Namespace::ALL.into_iter().filter(|kind| *kind != Namespace::User || !Uid::effective().is_root());
+    let kinds =
+        Namespace::ALL.into_iter().filter(|kind| *kind != Namespace::User || !Uid::effective().is_root());
     Settings {
         image: settings.image.clone(),
         new: Some(Namespaces(kinds.collect())),

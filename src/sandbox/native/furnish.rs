@@ -70,7 +70,13 @@ fn mount_sys(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
 /// A `/dev` of its own, on a tmpfs: the host's devtmpfs is one for the whole machine, and what a sandbox did to it would
 /// be done to the host.
 fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
-    mount_new(root, "tmpfs", "/dev", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "mode=0755,uid=0,gid=0,size=64k,nr_inodes=256")?;
+    mount_new(
+        root,
+        "tmpfs",
+        "/dev",
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        "mode=0755,uid=0,gid=0,size=64k,nr_inodes=256",
+    )?;
     for (name, major, minor) in DEVICES {
         add_device(blueprint, root, name, makedev(major, minor))?;
     }
@@ -79,9 +85,16 @@ fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
     }
     let dev = find(root, "/dev", Place::Existing)?;
     for (target, name) in LINKS {
-        nix::unistd::symlinkat(target, &dev, name).map_err(|errno| Failure::new("symlink", &[&target, &name], errno))?;
+        nix::unistd::symlinkat(target, &dev, name)
+            .map_err(|errno| Failure::new("symlink", &[&target, &name], errno))?;
     }
-    mount_new(root, "devpts", "/dev/pts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")?;
+    mount_new(
+        root,
+        "devpts",
+        "/dev/pts",
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        "newinstance,ptmxmode=0666,mode=0620",
+    )?;
     mount_new(root, "tmpfs", "/dev/shm", QUIET, "mode=1777,uid=0,gid=0,size=64m")?;
     // The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
     if blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User) {
@@ -104,7 +117,13 @@ fn add_host_device(blueprint: &Blueprint, root: &OwnedFd, path: &str) -> Result<
 /// A device node. In a user namespace the kernel refuses to make one that can be opened, so the host's is bound instead.
 fn add_device(blueprint: &Blueprint, root: &OwnedFd, name: &str, device: libc::dev_t) -> Result<()> {
     if blueprint.creates(Namespace::User) {
-        return bind_host(root, &format!("/dev/{name}"), &format!("/dev/{name}"), Place::File, MsFlags::empty());
+        return bind_host(
+            root,
+            &format!("/dev/{name}"),
+            &format!("/dev/{name}"),
+            Place::File,
+            MsFlags::empty(),
+        );
     }
     make_node(&find(root, "/dev", Place::Existing)?, name, SFlag::S_IFCHR, device)
 }

@@ -51,7 +51,11 @@ fn may_set_groups(identity: &Identity) -> bool {
 }
 
 fn first_id(ranges: &[(u32, u32, u32)]) -> u32 {
-    if ranges.iter().any(|(inside, _, _)| *inside == 0) { 0 } else { ranges.first().map_or(0, |range| range.0) }
+    if ranges.iter().any(|(inside, _, _)| *inside == 0) {
+        0
+    } else {
+        ranges.first().map_or(0, |range| range.0)
+    }
 }
 
 fn switch(uid: u32, gid: u32, groups: bool) -> Result<()> {

@@ -16,17 +16,19 @@ mod seccomp;
 mod subordinate;
 mod survey;
 
-pub(in crate::sandbox) use birth::{Birth, c_strings, first, further, root_device_told, tell_root_device, wait_for_go};
+pub(in crate::sandbox) use birth::{
+    Birth, c_strings, first, further, root_device_told, tell_root_device, wait_for_go,
+};
 pub use blueprint::{
     Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
 };
 pub(in crate::sandbox) use cgroup::{Cgroup, enter_cgroups_of};
-pub(in crate::sandbox) use identity::write_maps;
 pub use control::without_restrictions;
+pub(in crate::sandbox) use identity::write_maps;
 pub use runtime::Native;
 pub(in crate::sandbox) use runtime::NativeDoor;
-pub use survey::kernel_has;
 pub use seccomp::{ProfileError, REFUSED_BY_DEFAULT, compile as compile_seccomp};
+pub use survey::kernel_has;
 
 /// Whether the image must be seen through an id map: its files are the host root's, the sandbox's root is not.
 pub(in crate::sandbox) fn shows_mapped_ids(blueprint: &Blueprint) -> bool {

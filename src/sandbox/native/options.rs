@@ -49,8 +49,10 @@ mod tests {
     #[test]
     fn options_are_sorted_into_flags_and_data() {
         let options = ["ro", "size=1m", "nosuid", "mode=0700"].map(str::to_owned);
-        let expected =
-            MountOptions { flags: MsFlags::MS_RDONLY | MsFlags::MS_NOSUID, data: "size=1m,mode=0700".to_owned() };
+        let expected = MountOptions {
+            flags: MsFlags::MS_RDONLY | MsFlags::MS_NOSUID,
+            data: "size=1m,mode=0700".to_owned(),
+        };
         assert_eq!(MountOptions::parse(&options), expected);
     }
 }

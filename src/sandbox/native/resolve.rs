@@ -6,9 +6,7 @@ use std::path::Path;
 use nix::sys::resource::Resource;
 use nix::unistd::{Gid, Uid};
 
-use super::blueprint::{
-    Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, RootPlan, Seccomp,
-};
+use super::blueprint::{Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, RootPlan, Seccomp};
 use super::confine::LAST_CAPABILITY;
 use super::{defaults, subordinate};
 use crate::sandbox::Cannot;
@@ -28,18 +26,30 @@ pub(super) fn namespaces(settings: &Settings) -> Vec<Namespace> {
 pub(super) fn check(settings: &Settings) -> Result<(), Cannot> {
     let namespaces = namespaces(settings);
     let owns = |namespace| namespaces.contains(&namespace);
-    let refuse = |condition: bool, reason: &str| if condition { Err(Cannot::because(reason)) } else { Ok(()) };
+    let refuse =
+        |condition: bool, reason: &str| if condition { Err(Cannot::because(reason)) } else { Ok(()) };
     refuse(settings.flags.is_some(), "native has no command line of its own to give `flags` to")?;
-    refuse(!owns(Namespace::Mount), "native cannot share the mount namespace: its root is made in one of its own")?;
+    refuse(
+        !owns(Namespace::Mount),
+        "native cannot share the mount namespace: its root is made in one of its own",
+    )?;
     refuse(
         settings.hostname.is_some() && !owns(Namespace::Uts),
         "native cannot set `hostname` without a uts namespace of its own",
     )?;
-    refuse(!owns(Namespace::User) && !Uid::effective().is_root(), "only root can do without a user namespace of its own")
+    refuse(
+        !owns(Namespace::User) && !Uid::effective().is_root(),
+        "only root can do without a user namespace of its own",
+    )
 }
 
 /// The blueprint of these settings. Paths in them are relative to `directory`.
-pub(super) fn resolve(settings: &Settings, image: &Path, stage: &Path, directory: &Path) -> Result<Blueprint, Cannot> {
+pub(super) fn resolve(
+    settings: &Settings,
+    image: &Path,
+    stage: &Path,
+    directory: &Path,
+) -> Result<Blueprint, Cannot> {
     check(settings)?;
     let namespaces = namespaces(settings);
     let identity = identity(settings, &namespaces);
@@ -65,12 +75,16 @@ pub(super) fn resolve(settings: &Settings, image: &Path, stage: &Path, directory
 fn identity(settings: &Settings, namespaces: &[Namespace]) -> Identity {
     let user = settings.user.clone().unwrap_or_default();
     let (uid, gid) = (user.uid.unwrap_or(0), user.gid.unwrap_or(0));
-    let given = user.map.map(|ranges| ranges.iter().map(|range| (range.inside, range.outside, range.count)).collect());
+    let given = user
+        .map
+        .map(|ranges| ranges.iter().map(|range| (range.inside, range.outside, range.count)).collect());
     let map = match given {
         _ if !namespaces.contains(&Namespace::User) => IdMap::None,
         Some(ranges) if Uid::effective().is_root() => IdMap::Ranges(ranges),
         Some(ranges) => IdMap::Subordinate { users: ranges.clone(), groups: ranges },
-        None if Uid::effective().is_root() => IdMap::Ranges(vec![(0, defaults::FIRST_ID, defaults::ID_COUNT)]),
+        None if Uid::effective().is_root() => {
+            IdMap::Ranges(vec![(0, defaults::FIRST_ID, defaults::ID_COUNT)])
+        }
         None => own_map(uid, gid),
     };
     Identity { uid, gid, map }
@@ -95,9 +109,10 @@ fn root(settings: &Settings, directory: &Path) -> RootPlan {
     let plan = |mount: &Mount| MountPlan {
         target: mount.target.clone(),
         kind: mount.kind.clone().filter(|kind| kind != "bind"),
-        source: mount.source.as_ref().map_or_else(String::new, |source| {
-            directory.join(source).to_string_lossy().into_owned()
-        }),
+        source: mount
+            .source
+            .as_ref()
+            .map_or_else(String::new, |source| directory.join(source).to_string_lossy().into_owned()),
         options: mount.options.clone(),
     };
     RootPlan {
@@ -116,7 +131,9 @@ fn confinement(settings: &Settings, uid: u32, directory: &Path) -> Result<Confin
         Some(path) => {
             let path = directory.join(path);
             let text = fs::read_to_string(&path);
-            Seccomp::Profile(text.map_err(|error| Cannot::because(format!("cannot read {}: {error}", path.display())))?)
+            Seccomp::Profile(
+                text.map_err(|error| Cannot::because(format!("cannot read {}: {error}", path.display())))?,
+            )
         }
     };
     Ok(Confinement {
@@ -128,7 +145,8 @@ fn confinement(settings: &Settings, uid: u32, directory: &Path) -> Result<Confin
 
 /// Names were checked when the spec was read.
 fn capabilities(given: Option<&Capabilities>, uid: u32) -> Vec<u8> {
-    let numbers = |names: &[String]| -> Vec<u8> { names.iter().filter_map(|name| capability_number(name)).collect() };
+    let numbers =
+        |names: &[String]| -> Vec<u8> { names.iter().filter_map(|name| capability_number(name)).collect() };
     match given {
         Some(Capabilities { keep: Some(kept), .. }) => numbers(kept),
         Some(Capabilities { drop: Some(dropped), .. }) => {

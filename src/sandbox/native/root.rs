@@ -27,7 +27,13 @@ pub(in crate::sandbox) fn raise_stage(stage: &Path) -> Result<()> {
     // A mount made here must not reach the host: on most systems `/` is shared (mount_namespaces(7)).
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
     // The ids are those of the sandbox's own root, which may be other than the one that mounts.
-    mount_at(Some("tmpfs"), stage, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,uid=0,gid=0")?;
+    mount_at(
+        Some("tmpfs"),
+        stage,
+        Some("tmpfs"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+        "mode=0755,uid=0,gid=0",
+    )?;
     chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))
 }
 
@@ -73,21 +79,29 @@ pub(super) fn seal(root: &OwnedFd) -> Result<()> {
 }
 
 /// A further mount of the blueprint whose source is already open if it is a bind mount.
-pub(super) fn mount_extra(
-    root: &OwnedFd,
-    plan: &MountPlan,
-    source: Option<&OwnedFd>,
-) -> Result<()> {
+pub(super) fn mount_extra(root: &OwnedFd, plan: &MountPlan, source: Option<&OwnedFd>) -> Result<()> {
     let options = MountOptions::parse(&plan.options);
     match source {
         Some(source) => {
             let place = if is_directory(source)? { Place::Directory } else { Place::File };
             let target = find(root, &plan.target, place)?;
             let from = by_descriptor(source.as_fd());
-            mount_at(from.to_str(), &by_descriptor(target.as_fd()), None, MsFlags::MS_BIND | MsFlags::MS_REC, "")?;
+            mount_at(
+                from.to_str(),
+                &by_descriptor(target.as_fd()),
+                None,
+                MsFlags::MS_BIND | MsFlags::MS_REC,
+                "",
+            )?;
             if options.flags.is_empty() { Ok(()) } else { remount_found(root, &plan.target, options.flags) }
         }
-        None => mount_new(root, plan.kind.as_deref().unwrap_or("tmpfs"), &plan.target, options.flags, &options.data),
+        None => mount_new(
+            root,
+            plan.kind.as_deref().unwrap_or("tmpfs"),
+            &plan.target,
+            options.flags,
+            &options.data,
+        ),
     }
 }
 
@@ -99,7 +113,13 @@ pub(super) fn mount_new(root: &OwnedFd, kind: &str, target: &str, flags: MsFlags
 }
 
 /// Binds a path of the host at `target` in the new root.
-pub(in crate::sandbox) fn bind_host(root: &OwnedFd, source: &str, target: &str, place: Place, flags: MsFlags) -> Result<()> {
+pub(in crate::sandbox) fn bind_host(
+    root: &OwnedFd,
+    source: &str,
+    target: &str,
+    place: Place,
+    flags: MsFlags,
+) -> Result<()> {
     let found = find(root, target, place)?;
     mount_at(Some(source), &by_descriptor(found.as_fd()), None, MsFlags::MS_BIND | MsFlags::MS_REC, "")?;
     if flags.is_empty() { Ok(()) } else { remount_found(root, target, flags) }
@@ -171,12 +191,19 @@ pub(super) fn is_directory(fd: &OwnedFd) -> Result<bool> {
 
 /// Flags that a remount must repeat, as statvfs(3) and mount(2) number them alike.
 fn remount(target: &Path, flags: MsFlags) -> Result<()> {
-    let kept = nix::sys::statvfs::statvfs(target).map_err(|errno| Failure::new("statvfs", &[&target], errno))?;
+    let kept =
+        nix::sys::statvfs::statvfs(target).map_err(|errno| Failure::new("statvfs", &[&target], errno))?;
     let kept = MsFlags::from_bits_truncate(kept.flags().bits()) & MountOptions::per_mount();
     mount_at(None, target, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | kept | flags, "")
 }
 
-fn mount_at(source: Option<&str>, target: &Path, kind: Option<&str>, flags: MsFlags, data: &str) -> Result<()> {
+fn mount_at(
+    source: Option<&str>,
+    target: &Path,
+    kind: Option<&str>,
+    flags: MsFlags,
+    data: &str,
+) -> Result<()> {
     let data = (!data.is_empty()).then_some(data);
     mount(source, target, kind, flags, data)
         .map_err(|errno| Failure::new("mount", &[&source.unwrap_or_default(), &target, &flags], errno))

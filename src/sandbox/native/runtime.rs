@@ -24,7 +24,8 @@ impl Runtime for Native {
     }
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
-        let blueprint = resolve::resolve(order.settings, order.image, &nursery.run().stage(), order.directory)?;
+        let blueprint =
+            resolve::resolve(order.settings, order.image, &nursery.run().stage(), order.directory)?;
         match order.first {
             First::Agent => start_agent(nursery, order, blueprint),
             First::Command { argv, stdin } => start_command(nursery, blueprint, argv, stdin),
@@ -64,7 +65,12 @@ fn start_command(
     Ok(Sandbox::with_command(first, streams.into_command(stdin)?, NativeDoor::new(blueprint, pid)))
 }
 
-fn make(nursery: &Nursery, blueprint: &Blueprint, role: Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+fn make(
+    nursery: &Nursery,
+    blueprint: &Blueprint,
+    role: Role,
+    streams: [i32; 3],
+) -> Result<Process, NurseryError> {
     nursery.make(&Request::Native { blueprint: Box::new(blueprint.clone()), role }, streams)
 }
 

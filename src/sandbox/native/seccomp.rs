@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
 };
 use serde::Deserialize;
 use syscalls::Sysno;
@@ -15,28 +16,82 @@ use super::blueprint::Seccomp;
 /// Everything else is allowed, but for the two rules of [`CLONE_NAMESPACES`].
 pub const REFUSED_BY_DEFAULT: &[&str] = &[
     // Mounts, roots, and namespaces.
-    "mount", "umount2", "pivot_root", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
-    "mount_setattr", "unshare", "setns", "chroot",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "unshare",
+    "setns",
+    "chroot",
     // The kernel itself: modules, kexec, power, clocks, accounting, swap, quotas, its log.
-    "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "settimeofday",
-    "clock_settime", "clock_adjtime", "adjtimex", "acct", "swapon", "swapoff", "quotactl", "quotactl_fd", "syslog",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "reboot",
+    "settimeofday",
+    "clock_settime",
+    "clock_adjtime",
+    "adjtimex",
+    "acct",
+    "swapon",
+    "swapoff",
+    "quotactl",
+    "quotactl_fd",
+    "syslog",
     // Programs in the kernel, its performance counters, its page faults, its rings.
-    "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
     // Keys are not namespaced.
-    "add_key", "request_key", "keyctl",
+    "add_key",
+    "request_key",
+    "keyctl",
     // Files by handle lead out of a bind mount (the "shocker" exploit of 2014).
-    "name_to_handle_at", "open_by_handle_at", "fanotify_init", "lookup_dcookie",
+    "name_to_handle_at",
+    "open_by_handle_at",
+    "fanotify_init",
+    "lookup_dcookie",
     // Other processes' memory, descriptors and placement.
-    "kcmp", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "move_pages", "migrate_pages",
+    "kcmp",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "move_pages",
+    "migrate_pages",
     // Hardware and relics.
-    "iopl", "ioperm", "modify_ldt", "vhangup", "uselib", "ustat", "sysfs", "nfsservctl", "vm86", "vm86old",
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "vhangup",
+    "uselib",
+    "ustat",
+    "sysfs",
+    "nfsservctl",
+    "vm86",
+    "vm86old",
 ];
 
 /// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
 /// answers ENOSYS, on which every libc falls back to clone(2).
 const CLONE_NAMESPACES: [i32; 7] = [
-    libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWUTS,
-    libc::CLONE_NEWIPC, libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWCGROUP,
 ];
 
 /// Why a profile cannot be used.
@@ -65,7 +120,8 @@ pub fn compile(profile: &Seccomp) -> Result<Vec<BpfProgram>, ProfileError> {
 }
 
 fn default_profile() -> Result<Vec<BpfProgram>, ProfileError> {
-    let mut refused: Rules = REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|n| (n, Vec::new())).collect();
+    let mut refused: Rules =
+        REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|n| (n, Vec::new())).collect();
     let masks = CLONE_NAMESPACES.map(|flag| u64::from(flag.unsigned_abs()));
     let clone = masks.iter().map(|mask| flag_set(*mask)).collect::<Result<_, _>>()?;
     refused.insert(i64::from(Sysno::clone.id()), clone);
@@ -131,7 +187,10 @@ fn from_oci(text: &str) -> Result<Vec<BpfProgram>, ProfileError> {
     for entry in &profile.syscalls {
         let matched = action(&entry.action, entry.errno_ret)?;
         if !entry.args.is_empty() {
-            return Err(ProfileError::Unsupported(format!("conditions on the arguments of {}", entry.names.join(", "))));
+            return Err(ProfileError::Unsupported(format!(
+                "conditions on the arguments of {}",
+                entry.names.join(", ")
+            )));
         }
         let numbers = entry.names.iter().filter_map(|name| number(name)).map(|n| (n, Vec::new()));
         match by_action.iter_mut().find(|(known, _)| *known == matched) {
@@ -143,7 +202,10 @@ fn from_oci(text: &str) -> Result<Vec<BpfProgram>, ProfileError> {
 }
 
 /// Filters stack, and the strictest answer wins (seccomp(2)): an allow list must be the only filter with its default.
-fn layer(otherwise: SeccompAction, by_action: Vec<(SeccompAction, Rules)>) -> Result<Vec<BpfProgram>, ProfileError> {
+fn layer(
+    otherwise: SeccompAction,
+    by_action: Vec<(SeccompAction, Rules)>,
+) -> Result<Vec<BpfProgram>, ProfileError> {
     let allowing = otherwise == SeccompAction::Allow;
     let mut filters = Vec::new();
     for (matched, rules) in by_action.into_iter().filter(|(matched, _)| *matched != otherwise) {

@@ -16,7 +16,11 @@ pub(super) fn check(settings: &Settings) -> Result<(), Cannot> {
         }
     }
     let limits = settings.limits.clone().unwrap_or_default();
-    can_limit("memory", limits.memory.is_some(), &CgroupLimits { memory: Some(1 << 30), ..CgroupLimits::default() })?;
+    can_limit(
+        "memory",
+        limits.memory.is_some(),
+        &CgroupLimits { memory: Some(1 << 30), ..CgroupLimits::default() },
+    )?;
     can_limit("pids", limits.pids.is_some(), &CgroupLimits { pids: Some(1000), ..CgroupLimits::default() })?;
     can_limit("cpu", limits.cpu.is_some(), &CgroupLimits { cpu: Some(100), ..CgroupLimits::default() })
 }
@@ -40,5 +44,7 @@ fn can_limit(name: &'static str, asked: bool, limits: &CgroupLimits) -> Result<(
         measured.push((name, cgroup::can_limit(limits)));
     }
     let found = measured.iter().find(|(known, _)| *known == name).map(|(_, result)| result.clone());
-    found.unwrap_or(Ok(())).map_err(|failure| Cannot::because(format!("the limit `{name}` cannot be set here: {failure}")))
+    found
+        .unwrap_or(Ok(()))
+        .map_err(|failure| Cannot::because(format!("the limit `{name}` cannot be set here: {failure}")))
 }

@@ -73,7 +73,8 @@ impl Nursery {
 
     /// Another handle that can end it.
     pub fn farewell(&self) -> Result<Farewell, Failure> {
-        let socket = self.farewell.socket.try_clone().map_err(|error| Failure::from_io("dup", &[], &error))?;
+        let socket =
+            self.farewell.socket.try_clone().map_err(|error| Failure::from_io("dup", &[], &error))?;
         Ok(Farewell { socket, pid: self.farewell.pid })
     }
 
@@ -83,9 +84,14 @@ impl Nursery {
     }
 
     /// Has a process made, with these standard streams.
-    pub(in crate::sandbox) fn make(&self, request: &Request, streams: [RawFd; 3]) -> Result<Process, NurseryError> {
+    pub(in crate::sandbox) fn make(
+        &self,
+        request: &Request,
+        streams: [RawFd; 3],
+    ) -> Result<Process, NurseryError> {
         let (ours, theirs) = sys::socket_pair()?;
-        let bytes = serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
+        let bytes =
+            serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
         let [input, output, errors] = streams;
         let fds = [input, output, errors, theirs.as_raw_fd()];
         sys::send(self.farewell.socket.as_fd(), &bytes, &fds).map_err(|_| NurseryError::Gone)?;
@@ -202,8 +208,15 @@ impl Process {
     fn catch_up(&self, deadline: Instant) {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut deadline = deadline;
-        while !last.gone && last.ended.is_none() && pipe::wait(&self.report, PollFlags::POLLIN, deadline).unwrap_or(false) {
-            match sys::receive(self.report.as_fd()).ok().flatten().map(|packet| serde_json::from_slice(&packet.bytes)) {
+        while !last.gone
+            && last.ended.is_none()
+            && pipe::wait(&self.report, PollFlags::POLLIN, deadline).unwrap_or(false)
+        {
+            match sys::receive(self.report.as_fd())
+                .ok()
+                .flatten()
+                .map(|packet| serde_json::from_slice(&packet.bytes))
+            {
                 Some(Ok(Report::Failed(failure))) => last.failed = Some(failure),
                 Some(Ok(Report::Ended(ended))) => last.ended = Some(ended),
                 Some(_) => {}

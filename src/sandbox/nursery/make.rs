@@ -93,7 +93,8 @@ impl<'a> Maker<'a> {
         report: &OwnedFd,
     ) -> Result<Unreported> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
-        let image = native::shows_mapped_ids(blueprint).then(|| sys::clone_tree(&blueprint.image)).transpose()?;
+        let image =
+            native::shows_mapped_ids(blueprint).then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let filters = self.filters(&blueprint.confinement.seccomp)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
@@ -129,7 +130,8 @@ impl<'a> Maker<'a> {
                     let fds = inherit(streams, &[Some(report), Some(&inside), None]);
                     native::further(Birth::new(blueprint, role, filters, fds))
                 }
-                let said = serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
+                let said =
+                    serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
                 let _ = sys::send(inside.as_fd(), &said, &[]);
                 sys::exit_now(0)
             }
@@ -189,7 +191,8 @@ fn let_go(
     native::write_maps(child.pid, &blueprint.identity.map)?;
     if let Some(image) = image {
         let path = format!("/proc/{}/ns/user", child.pid);
-        let namespace = std::fs::File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
+        let namespace =
+            std::fs::File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
         sys::map_ids(image.as_fd(), &namespace)?;
     }
     cgroup.map_or(Ok(()), |cgroup| cgroup.enter(child.pid))?;
@@ -219,7 +222,8 @@ fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Op
 fn open_root(pid: i32) -> Result<OwnedFd> {
     let path = format!("/proc/{pid}/root");
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    nix::fcntl::open(path.as_str(), flags, Mode::empty()).map_err(|errno| Failure::new("open", &[&path], errno))
+    nix::fcntl::open(path.as_str(), flags, Mode::empty())
+        .map_err(|errno| Failure::new("open", &[&path], errno))
 }
 
 /// Namespaces are joined by now, and with the mount namespace its root; the descriptor still leads to the process's own.
@@ -238,9 +242,8 @@ fn hear_of_child(line: &OwnedFd) -> Result<Child> {
 }
 
 fn open_process(pid: i32) -> Result<OwnedFd> {
-    let failed = |errno: rustix::io::Errno| {
-        Failure::new("pidfd_open", &[&pid], Errno::from_raw(errno.raw_os_error()))
-    };
+    let failed =
+        |errno: rustix::io::Errno| Failure::new("pidfd_open", &[&pid], Errno::from_raw(errno.raw_os_error()));
     let named = rustix::process::Pid::from_raw(pid).ok_or_else(|| failed(rustix::io::Errno::SRCH))?;
     pidfd_open(named, PidfdFlags::empty()).map_err(failed)
 }

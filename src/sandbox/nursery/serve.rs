@@ -59,8 +59,10 @@ impl Serving<'_> {
     /// The loop: requests, and ends of processes, until the runner has gone or someone asks the nursery to end.
     fn until_alone(&mut self, socket: &OwnedFd, signals: &SignalFd) {
         loop {
-            let mut fds =
-                [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+            let mut fds = [
+                PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            ];
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return,
@@ -119,7 +121,9 @@ fn next_ended() -> Option<(i32, Ended)> {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, status)) => return Some((pid.as_raw(), Ended::Exited(status))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid.as_raw(), Ended::Signaled(signal as i32))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                return Some((pid.as_raw(), Ended::Signaled(signal as i32)));
+            }
             Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return None,
