@@ -6,15 +6,13 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
 use super::mirror::{configured, probe};
 use super::tool::Tool;
 use crate::image::archive::feed;
 use crate::image::error::{ImageError, Result, io};
 use crate::image::recipe::{DebianSource, Limits};
 use crate::image::report::Report;
+use crate::image::run::ends_by;
 use crate::image::unpack::Order;
 use crate::image::{delete, guard, skeleton};
 
@@ -137,20 +135,5 @@ impl Run {
         let mut text = Vec::new();
         log.take(SHOWN).read_to_end(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-/// Waits on a pidfd, which becomes readable when the process ends (`pidfd_open(2)`).
-fn ends_by(child: &Child, deadline: Instant) -> bool {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let Some(Ok(pidfd)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return true };
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left.as_millis()).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), PollFlags::POLLIN)], timeout) {
-            Ok(0) if left.is_zero() => return false,
-            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
-            Ok(_) | Err(_) => return true,
-        }
     }
 }
