@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::mirror::{configured, probe};
@@ -45,25 +45,8 @@ pub(in super::super) fn build(name: &str, source: &DebianSource, root: &Path) ->
     command.args(&words).env("PATH", system).env("LC_ALL", "C").stdin(Stdio::null()).stderr(writer);
     let run = Run { shown, log };
     match tool {
-        Tool::Mmdebstrap => {
-            let scratch = scratch(root)?;
-            let report = run.tar(
-                command.env(guard::SCRATCH, &scratch).env("TMPDIR", "/tmp").stdout(Stdio::piped()).spawn(),
-                root,
-            )?;
-            delete::tree(&scratch)?;
-            Ok(report)
-        }
-        Tool::Debootstrap => {
-            let also = run.log.try_clone().map_err(io("dup", root))?;
-            let child = command.stdout(also).spawn();
-            run.wait(
-                &mut child.map_err(io("execve", Path::new("/proc/self/exe")))?,
-                Instant::now() + LONGEST,
-            )?;
-            skeleton::complete(root)?;
-            Ok(Report::default())
-        }
+        Tool::Mmdebstrap => run.with_mmdebstrap(&mut command, root),
+        Tool::Debootstrap => run.with_debootstrap(&mut command, root),
     }
 }
 
@@ -84,6 +67,22 @@ struct Run {
 }
 
 impl Run {
+    fn with_mmdebstrap(&self, command: &mut Command, root: &Path) -> Result<Report> {
+        let scratch = scratch(root)?;
+        command.env(guard::SCRATCH, &scratch).env("TMPDIR", "/tmp").stdout(Stdio::piped());
+        let report = self.tar(command.spawn(), root)?;
+        delete::tree(&scratch)?;
+        Ok(report)
+    }
+
+    fn with_debootstrap(&self, command: &mut Command, root: &Path) -> Result<Report> {
+        let also = self.log.try_clone().map_err(io("dup", root))?;
+        let mut child = command.stdout(also).spawn().map_err(io("execve", Path::new("/proc/self/exe")))?;
+        self.wait(&mut child, Instant::now() + LONGEST)?;
+        skeleton::complete(root)?;
+        Ok(Report::default())
+    }
+
     /// Feeds the tar that the tool writes to the unpacker, on this thread; another one stops the tool when its time is over.
     fn tar(&self, child: std::io::Result<Child>, root: &Path) -> Result<Report> {
         let mut child = child.map_err(io("execve", Path::new("/proc/self/exe")))?;
