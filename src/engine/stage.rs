@@ -87,8 +87,15 @@ impl<'a> Stage<'a> {
         found.map(|(_, settings)| settings).unwrap_or_default()
     }
 
-    /// The running sandbox of this name, with the agent as its first process unless it was started otherwise.
+    /// The running sandbox of this name, set up.
     pub(super) fn sandbox(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
+        let sandbox = self.started(name, deadline)?;
+        sandbox.ready(deadline)?;
+        Ok(sandbox)
+    }
+
+    /// The sandbox of this name, with the agent as its first process unless it was started otherwise.
+    fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.sandboxes.contains_key(name) {
             let settings = self.settings(name);
             let first = settings.command.clone();
@@ -193,7 +200,7 @@ impl<'a> Stage<'a> {
             let asked = further.agent().ask(&request(queries), deadline);
             return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
         }
-        let sandbox = self.sandbox(name, deadline)?;
+        let sandbox = self.started(name, deadline)?;
         let (answers, dead) = ask_agent(sandbox, queries, deadline);
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
@@ -245,6 +252,9 @@ fn after_failure(
     deadline: Instant,
 ) -> Vec<Answer> {
     let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
+    if let Some(failure) = silent.then(|| sandbox.failed()).flatten() {
+        return unobserved(queries, &format!("the sandbox did not start: {failure}"));
+    }
     match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
         ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
             let outcome = Outcome::Killed(signal_name(number));

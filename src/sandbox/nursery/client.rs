@@ -200,6 +200,13 @@ impl Process {
         self.wait(deadline)
     }
 
+    /// Kills it and waits until it is gone, however it ended: the pidfd says so before the nursery does.
+    pub fn end(&self, deadline: Instant) {
+        // It fails only for a process that is gone.
+        let _ = self.signal(Signal::SIGKILL);
+        let _ = pipe::wait(&self.pidfd, PollFlags::POLLIN, deadline);
+    }
+
     fn last(&self) -> Last {
         self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
