@@ -45,11 +45,11 @@ fn damaged_specs_do_not_panic() {
     let others = ["", "\"", "[", "{", ":", "\n", "$", "\u{20ac}", "- ", "~", "0"];
     for path in ["tests/specs/first-process.yaml", "tests/specs/everything.yaml"] {
         let text = fs::read_to_string(path).unwrap();
-        for (index, character) in text.char_indices() {
+        for (index, character) in text.char_indices().filter(|(index, _)| index % 2 == 0 || index % 5 == 0) {
             let mut damaged = text.clone();
             damaged.replace_range(index..index + character.len_utf8(), others[index % others.len()]);
             drop(rendered(Path::new(path), damaged));
-            if index % 4 == 0 {
+            if index % 5 == 0 {
                 drop(rendered(Path::new(path), text[..index].to_owned()));
             }
         }
