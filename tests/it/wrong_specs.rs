@@ -39,6 +39,22 @@ fn hostile_specs_are_refused() {
     check("\"\\".repeat(200_000), "");
 }
 
+/// Rows multiply: each of the scenario's with each of the claim's.
+#[test]
+fn rows_without_end_are_refused() {
+    let column = |name: &str| {
+        let values: Vec<_> = (0..1000).map(|n| n.to_string()).collect();
+        format!("for_each: {{ {name}: [{}] }}", values.join(", "))
+    };
+    let claim = format!("{}\n    inside: {{ pid: \"${{a}}\", ppid: \"${{b}}\" }}", column("b"));
+    check(
+        format!("scenario: a\n{}\nclaims:\n  holds:\n    {claim}\n", column("a")),
+        "more than 1000000 values",
+    );
+    let grid = "a: [1, 2, 3, 4, 5, 6, 7, 8], b: [1, 2, 3, 4, 5, 6, 7, 8], c: [1, 2, 3, 4, 5, 6, 7, 8], d: [1, 2, 3, 4, 5]";
+    check(format!("scenario: a\nfor_each: {{ {grid} }}\n"), "more than 1000 rows");
+}
+
 /// A file that is cut, or in which a character is another, is wrong or right, but never a panic.
 #[test]
 fn damaged_specs_do_not_panic() {
