@@ -1,6 +1,5 @@
 //! The floor: what the kernel itself takes for such a sandbox, with raw calls from a small process and nothing else. The same
 //! namespaces and mounts as a native sandbox of the default settings has, pivot_root, execve of a static `true`, and a wait.
-#![expect(unsafe_code, reason = "the floor is made of raw calls")]
 
 use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +21,7 @@ const TRUE: [u8; 132] = [
 const PROGRAM: &str = "/airtight-true";
 
 /// Makes a copy of an image's directories with nothing in it but the program.
-pub fn image(place: &Path) -> std::io::Result<()> {
+pub(crate) fn image(place: &Path) -> std::io::Result<()> {
     for directory in ["proc", "sys", "dev", "tmp", "etc", "run", "root", "var"] {
         std::fs::create_dir_all(place.join(directory))?;
     }
@@ -32,7 +31,7 @@ pub fn image(place: &Path) -> std::io::Result<()> {
 }
 
 /// Makes `count` sandboxes one after another; how long each took.
-pub fn run(image: &Path, stage: &Path, count: usize) -> Vec<Duration> {
+pub(crate) fn run(image: &Path, stage: &Path, count: usize) -> Vec<Duration> {
     (0..count).map(|_| once(image, stage)).collect()
 }
 
