@@ -175,7 +175,7 @@ fn jobs(arguments: &Arguments) -> usize {
     arguments.test_threads.unwrap_or_else(cpus).max(1)
 }
 
-/// Needs that must be met, from AIRTIGHT_REQUIRE, with commas.
+/// Needs that must be met, from `AIRTIGHT_REQUIRE`, with commas.
 fn required() -> Vec<String> {
     let given = std::env::var("AIRTIGHT_REQUIRE").unwrap_or_default();
     given.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()

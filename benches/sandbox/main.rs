@@ -2,7 +2,7 @@
 //! in the same run, side by side, so that a busy machine slows both.
 //!
 //! `--check` fails where a ratio is above its bound.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark ends with the first thing that goes wrong")]
+#![expect(clippy::expect_used, reason = "a benchmark ends with the first thing that goes wrong")]
 
 mod floor;
 
@@ -32,11 +32,15 @@ fn main() -> ExitCode {
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["floor", image, stage, count] => {
             let took = floor::run(Path::new(image), Path::new(stage), count.parse().expect("a count"));
-            took.iter().for_each(|took| println!("{}", took.as_nanos()));
+            for took in took {
+                println!("{}", took.as_nanos());
+            }
             ExitCode::SUCCESS
         }
         // As a test program, with libtest's options on its command line.
-        _ if std::env::var_os(AS_TESTS).is_some() => airtight::harness::run(std::env::var(AS_TESTS).expect("UTF-8")),
+        _ if std::env::var_os(AS_TESTS).is_some() => {
+            airtight::harness::run(std::env::var(AS_TESTS).expect("UTF-8"))
+        }
         _ => airtight::role::enter().unwrap_or_else(|| measure(words.iter().any(|word| word == "--check"))),
     }
 }
@@ -97,10 +101,12 @@ fn one(nursery: &Nursery, image: &Path) -> Duration {
     let began = Instant::now();
     let settings = Settings::default();
     let deadline = began + Duration::from_secs(10);
-    let order = Order { settings: &settings, image, directory: Path::new("."), first: First::Agent, deadline };
+    let order =
+        Order { settings: &settings, image, directory: Path::new("."), first: First::Agent, deadline };
     let mut sandbox = by_name("native").expect("native").start(nursery, &order).expect("a sandbox");
     let query = Query { fact: String::from("pid"), argument: String::new() };
-    let answers = sandbox.agent().expect("the agent").ask(&Ask::Observe(vec![query]), deadline).expect("an answer");
+    let answers =
+        sandbox.agent().expect("the agent").ask(&Ask::Observe(vec![query]), deadline).expect("an answer");
     assert_eq!(answers[0].as_ref().expect("a reading").value, 1);
     drop(sandbox);
     began.elapsed()
@@ -122,7 +128,8 @@ fn floor_command(place: &Path, count: usize) -> Command {
 
 fn many_sandboxes(place: &Path) -> Row {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let rounds: Vec<(Duration, Duration)> = (0..3).map(|_| (floors(place, jobs), run_specs(place, jobs))).collect();
+    let rounds: Vec<(Duration, Duration)> =
+        (0..3).map(|_| (floors(place, jobs), run_specs(place, jobs))).collect();
     let floor = median(rounds.iter().map(|round| round.0).collect());
     let ours = median(rounds.iter().map(|round| round.1).collect());
     let ratio = ours.as_secs_f64() / floor.as_secs_f64();
@@ -138,7 +145,8 @@ fn many_sandboxes(place: &Path) -> Row {
 
 fn floors(place: &Path, jobs: usize) -> Duration {
     let began = Instant::now();
-    let running: Vec<_> = (0..jobs).map(|_| floor_command(place, CLAIMS / jobs).spawn().expect("the floor")).collect();
+    let running: Vec<_> =
+        (0..jobs).map(|_| floor_command(place, CLAIMS / jobs).spawn().expect("the floor")).collect();
     for child in running {
         assert!(child.wait_with_output().expect("the floor ends").status.success());
     }
@@ -164,7 +172,9 @@ fn airtight() -> Command {
 fn write_specs(folder: &Path) {
     fs::create_dir(folder).expect("the folder of specs");
     for number in 0..CLAIMS {
-        let text = format!("scenario: Sandbox {number}\nsandbox: {{ image: base }}\nclaims:\n  is PID 1:\n    inside: {{ pid: 1 }}\n");
+        let text = format!(
+            "scenario: Sandbox {number}\nsandbox: {{ image: base }}\nclaims:\n  is PID 1:\n    inside: {{ pid: 1 }}\n"
+        );
         fs::write(folder.join(format!("spec-{number:04}.yaml")), text).expect("a spec");
     }
 }
@@ -178,7 +188,7 @@ fn memory(place: &Path) -> Row {
         fs::copy(place.join("specs").join(&name), few.join(&name)).expect("a copy");
     }
     let (few, many) = (peak(&few), peak(&place.join("specs")));
-    let ratio = many as f64 / few as f64;
+    let ratio = f64::from(many) / f64::from(few);
     Row {
         what: "peak memory of the runner, 1,000 claims beside 100",
         floor: format!("{few} KiB"),
@@ -189,15 +199,15 @@ fn memory(place: &Path) -> Row {
     }
 }
 
-/// VmHWM of the runner, read by a shell that waits for it (GNU time is not everywhere).
-fn peak(specs: &Path) -> u64 {
+/// `VmHWM` of the runner, read by a shell that waits for it (GNU time is not everywhere).
+fn peak(specs: &Path) -> u32 {
     let mut child = airtight().arg("run").arg(specs).stdout(Stdio::null()).spawn().expect("airtight runs");
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut peak = 0;
     while child.try_wait().expect("wait").is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
-        let kib: u64 = line.split_ascii_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+        let kib: u32 = line.split_ascii_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
         peak = peak.max(kib);
         std::thread::yield_now();
     }
@@ -230,7 +240,8 @@ fn bundled() -> Row {
     let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
     let run = || {
         let began = Instant::now();
-        let output = airtight().arg("run").arg(&specs).args(["--runtime", "native"]).output().expect("airtight runs");
+        let output =
+            airtight().arg("run").arg(&specs).args(["--runtime", "native"]).output().expect("airtight runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         began.elapsed()
     };

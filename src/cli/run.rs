@@ -35,7 +35,7 @@ pub(super) struct Run {
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
     /// Fail where this need is not met instead of skipping: a need's first word (`root`, `image`, `program`), the whole need,
-    /// or `all`; also from AIRTIGHT_REQUIRE
+    /// or `all`; also from `AIRTIGHT_REQUIRE`
     #[arg(long, value_name = "NEED", value_delimiter = ',', env = "AIRTIGHT_REQUIRE")]
     require: Vec<String>,
 }

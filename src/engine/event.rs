@@ -13,11 +13,6 @@ pub enum Event<'a> {
         /// How many tests there are, with those that are skipped.
         tests: usize,
     },
-    /// An image is being built, which may take long.
-    Building {
-        /// The image.
-        image: &'a str,
-    },
     /// A test has ended.
     Ended {
         /// The test.

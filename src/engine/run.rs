@@ -51,7 +51,7 @@ impl Engine {
         for test in &plan.tests {
             if let Some(skip) = &test.skip {
                 tell(&telling, |telling| {
-                    telling.ended(test, &Outcome::Skipped(skip.clone()), Instant::now())
+                    telling.ended(test, &Outcome::Skipped(skip.clone()), Instant::now());
                 });
             }
         }

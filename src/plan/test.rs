@@ -130,13 +130,12 @@ impl Plan {
         let mut open: Option<usize> = None;
         for (place, test) in self.tests.iter().enumerate().filter(|(_, test)| test.skip.is_none()) {
             let fits = |group: &&usize| self.shares(groups[**group].tests[0], place);
-            match open.as_ref().filter(|_| only_observes(test.claim())).filter(fits) {
-                Some(group) => groups[*group].tests.push(place),
-                None => {
-                    groups.push(Group { tests: vec![place] });
-                    if only_observes(test.claim()) {
-                        open = Some(groups.len() - 1);
-                    }
+            if let Some(group) = open.as_ref().filter(|_| only_observes(test.claim())).filter(fits) {
+                groups[*group].tests.push(place)
+            } else {
+                groups.push(Group { tests: vec![place] });
+                if only_observes(test.claim()) {
+                    open = Some(groups.len() - 1);
                 }
             }
         }
@@ -147,7 +146,9 @@ impl Plan {
     fn risk(&self, test: &Test) -> Option<Skip> {
         let acts = !only_observes(test.claim());
         let risky = acts && !test.runtime.isolates() && !self.allow_risky;
-        let reason = || format!("on {} this would be done to the host itself; --allow-risky does it", test.runtime.name());
+        let reason = || {
+            format!("on {} this would be done to the host itself; --allow-risky does it", test.runtime.name())
+        };
         risky.then(|| Skip { need: "risk".to_owned(), reason: reason() })
     }
 

@@ -40,7 +40,7 @@ struct TestLine<'a> {
 impl Listener for Json {
     fn hear(&mut self, event: &Event<'_>) {
         let line = match event {
-            Event::Started { .. } | Event::Building { .. } => return,
+            Event::Started { .. } => return,
             Event::Ended { test, outcome, took } => Line::Test(line(test, outcome, took.as_millis())),
             Event::Finished { summary, took } => {
                 Line::Summary { counts: summary, milliseconds: took.as_millis() }

@@ -107,9 +107,6 @@ impl Listener for Pretty {
     fn hear(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { .. } => self.show_progress(),
-            Event::Building { image } => {
-                anstream::eprintln!("building the image {image}, which is kept for later runs")
-            }
             Event::Ended { test, outcome, .. } => self.end(test, outcome),
             Event::Finished { summary, took } => self.finish(summary, *took),
         }

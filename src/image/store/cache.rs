@@ -73,6 +73,14 @@ impl Store {
         }
     }
 
+    /// Whether [`Store::rootfs`] will find the image in the cache.
+    pub fn is_built(&self, reference: &str, relative_to: &Path) -> bool {
+        match resolve(reference, relative_to, &self.imported_names()) {
+            Ok(Target::Recipe(draft)) => self.warm(&key(&draft)).is_some(),
+            Ok(Target::Imported(_)) | Err(_) => true,
+        }
+    }
+
     /// Whether [`Store::rootfs`] can succeed here: the image is in the cache, or it can be built. Nothing is built. For a Debian
     /// suite the mirror is asked, which may take some seconds.
     ///

@@ -40,7 +40,7 @@ fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, Start
     let (channel, stderr) = streams.into_channel(token)?;
     let pid = first.pid();
     // Its hello is waited for when it is first needed: whoever asks a question at once need not wait twice.
-    Ok(Sandbox::with_agent(first, pid, channel, stderr, NativeDoor::new(blueprint, pid)))
+    Ok(Sandbox::with_agent(first, pid, channel, stderr, NativeDoor::boxed(blueprint, pid)))
 }
 
 fn start_command(
@@ -52,7 +52,7 @@ fn start_command(
     let streams = Streams::new()?;
     let first = make(nursery, &blueprint, Role::Command { argv: argv.to_vec() }, streams.inside())?;
     let pid = first.pid();
-    Ok(Sandbox::with_command(first, streams.into_command(stdin)?, NativeDoor::new(blueprint, pid)))
+    Ok(Sandbox::with_command(first, streams.into_command(stdin)?, NativeDoor::boxed(blueprint, pid)))
 }
 
 fn make(
@@ -72,7 +72,7 @@ pub(in crate::sandbox) struct NativeDoor {
 }
 
 impl NativeDoor {
-    pub(in crate::sandbox) fn new(blueprint: Blueprint, pid: i32) -> Box<dyn Door> {
+    pub(in crate::sandbox) fn boxed(blueprint: Blueprint, pid: i32) -> Box<dyn Door> {
         Box::new(Self { blueprint, pid })
     }
 }

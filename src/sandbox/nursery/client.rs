@@ -65,7 +65,7 @@ impl Nursery {
         match sys::fork(false)? {
             Cloned::Child => {
                 drop(ours);
-                serve::serve(theirs, &run)
+                serve::serve(&theirs, &run)
             }
             Cloned::Parent(child) => Ok(Self { farewell: Farewell { socket: ours, pid: child.pid }, run }),
         }
