@@ -10,4 +10,6 @@ mod judging;
 mod language;
 mod schema;
 mod tables;
+mod unharmed;
+mod watch;
 mod wrong_specs;
