@@ -13,4 +13,5 @@ mod serve;
 pub use client::{Nursery, NurseryError, Process};
 pub use farewell::Farewell;
 
+pub(in crate::sandbox) use orphans::{MARK, kill_of_run};
 pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request};
