@@ -9,4 +9,6 @@ mod judging;
 mod language;
 mod schema;
 mod tables;
+mod unharmed;
+mod watch;
 mod wrong_specs;
