@@ -25,6 +25,9 @@ pub(super) struct Run {
     /// The runtimes to run on; `all` are all but `none`, which is no sandbox [default: what the spec names, else native]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     runtime: Vec<String>,
+    /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
+    #[arg(long)]
+    allow_risky: bool,
     /// How many sandboxes to run side by side [default: the number of CPUs]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -74,7 +77,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
 }
 
 fn plan(loaded: &[Loaded], runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { allow_risky: arguments.allow_risky, ..Plan::default() };
     for Loaded { spec, prefix } in loaded {
         plan.add(spec, prefix, runtimes).map_err(|error| wrong(&error))?;
     }

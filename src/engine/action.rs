@@ -82,7 +82,7 @@ impl Stage<'_> {
                 done
             }
             Some(name) => {
-                self.background.insert(name.clone(), Background { process, streams });
+                self.background.insert(name.clone(), Background { process, _streams: streams });
                 Done::Judged(Verdict::Held)
             }
         }

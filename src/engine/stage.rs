@@ -31,7 +31,8 @@ pub(super) struct Stage<'a> {
 /// A command that was left running.
 pub(super) struct Background {
     pub(super) process: Process,
-    pub(super) streams: Commanded,
+    /// Held open: a command whose output nobody reads waits, and is not ended by SIGPIPE.
+    pub(super) _streams: Commanded,
 }
 
 /// Why a sandbox is not there.

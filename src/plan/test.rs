@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::needs::{self, Skip as Unmet};
+use super::needs;
 use crate::sandbox::{self, Runtime};
 use crate::spec::{Action, Asked, Claim, Scenario, Seen, Settings, Spec};
 
@@ -14,6 +14,8 @@ pub use super::needs::Skip;
 pub struct Plan {
     /// All tests, in the order of the specs.
     pub tests: Vec<Test>,
+    /// Whether claims that act may do so where nothing isolates the host from it.
+    pub allow_risky: bool,
 }
 
 /// One claim on one runtime.
@@ -105,7 +107,7 @@ impl Plan {
                     let name = name(prefix, scenario, claim, runtime);
                     let spec = Arc::clone(spec);
                     let mut test = Test { name, spec, scenario: place, claim: number, runtime, skip: None };
-                    test.skip = skip(&test);
+                    test.skip = skip(&test).or_else(|| self.risk(&test));
                     self.tests.push(test);
                 }
             }
@@ -139,6 +141,14 @@ impl Plan {
             }
         }
         groups
+    }
+
+    /// What acts on a sandbox that is none acts on the host: `kill -9 1` there ends the machine.
+    fn risk(&self, test: &Test) -> Option<Skip> {
+        let acts = !only_observes(test.claim());
+        let risky = acts && !test.runtime.isolates() && !self.allow_risky;
+        let reason = || format!("on {} this would be done to the host itself; --allow-risky does it", test.runtime.name());
+        risky.then(|| Skip { need: "risk".to_owned(), reason: reason() })
     }
 
     fn shares(&self, one: usize, other: usize) -> bool {
@@ -185,7 +195,7 @@ fn runtimes_of(
 }
 
 /// The first thing that keeps a test from being run, measured.
-fn skip(test: &Test) -> Option<Unmet> {
+fn skip(test: &Test) -> Option<Skip> {
     let needs = test.scenario().about.needs.iter().chain(&test.claim().about.needs);
     if test.runtime.name() == "none" && acts(test.claim()) {
         let reason = "without a sandbox, what the claim does would be done to the host".to_owned();
@@ -194,7 +204,7 @@ fn skip(test: &Test) -> Option<Unmet> {
     needs.clone().find_map(|need| needs::unmet(need, test.runtime)).or_else(|| {
         test.settings().iter().find_map(|(_, settings)| {
             let cannot = test.runtime.check(settings).err()?;
-            Some(Unmet { need: format!("runtime {}", test.runtime.name()), reason: cannot.reason })
+            Some(Skip { need: format!("runtime {}", test.runtime.name()), reason: cannot.reason })
         })
     })
 }

@@ -15,6 +15,11 @@ pub trait Runtime: Send + Sync {
     /// Its name: `native`.
     fn name(&self) -> &'static str;
 
+    /// Whether what is done in its sandboxes is not done to the host itself.
+    fn isolates(&self) -> bool {
+        true
+    }
+
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
 

@@ -7,5 +7,5 @@ mod null;
 mod unshare;
 
 pub(super) use found::signal;
-pub use null::Null;
-pub use unshare::Unshare;
+pub(super) use null::Null;
+pub(super) use unshare::Unshare;

@@ -13,11 +13,15 @@ use crate::sys::random_word;
 /// No sandbox: the agent and the commands run on the host. It accepts every setting and keeps none, since that is what it
 /// stands for; it is never used unless it is named.
 #[derive(Debug)]
-pub struct Null;
+pub(in crate::sandbox) struct Null;
 
 impl Runtime for Null {
     fn name(&self) -> &'static str {
         "none"
+    }
+
+    fn isolates(&self) -> bool {
+        false
     }
 
     fn check(&self, _: &Settings) -> Result<(), Cannot> {

@@ -19,7 +19,7 @@ use crate::sys::{CAPABILITIES, random_word};
 
 /// unshare(1) with chroot(1).
 #[derive(Debug)]
-pub struct Unshare;
+pub(in crate::sandbox) struct Unshare;
 
 impl Runtime for Unshare {
     fn name(&self) -> &'static str {
