@@ -93,8 +93,8 @@ fn plan(loaded: &[Loaded], runtimes: &[&'static dyn Runtime], arguments: &Run) -
 /// The runtimes of these names. `none` is never meant unless it is named.
 fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     if names.iter().any(|name| name == "all") {
-        let real = sandbox::names().into_iter().filter(|name| *name != "none");
-        return Ok(real.filter_map(sandbox::by_name).collect());
+        let all = sandbox::names().into_iter().filter_map(sandbox::by_name);
+        return Ok(all.filter(|runtime| runtime.isolates()).collect());
     }
     let find = |name: &String| {
         let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));

@@ -197,28 +197,12 @@ fn runtimes_of(
 /// The first thing that keeps a test from being run, measured.
 fn skip(test: &Test) -> Option<Skip> {
     let needs = test.scenario().about.needs.iter().chain(&test.claim().about.needs);
-    if test.runtime.name() == "none" && acts(test.claim()) {
-        let reason = "without a sandbox, what the claim does would be done to the host".to_owned();
-        return Some(Unmet { need: "runtime none".to_owned(), reason });
-    }
     needs.clone().find_map(|need| needs::unmet(need, test.runtime)).or_else(|| {
         test.settings().iter().find_map(|(_, settings)| {
             let cannot = test.runtime.check(settings).err()?;
             Some(Skip { need: format!("runtime {}", test.runtime.name()), reason: cannot.reason })
         })
     })
-}
-
-/// Whether a claim does more than to look: a `kill -9 1` that a sandbox is to survive would be the end of the machine. A command that
-/// is marked `pure` changes nothing, wherever it runs.
-fn acts(claim: &Claim) -> bool {
-    let acts = |action: &Action| match action {
-        Action::Run(command) | Action::Exec(command) | Action::HostRun(command) => !command.pure,
-        Action::Kill(_) => true,
-        Action::Join { .. } => false,
-    };
-    let steps = claim.steps.iter();
-    steps.clone().any(|step| step.action.as_ref().is_some_and(acts) || attempts(&step.seen)) || attempts(&claim.given)
 }
 
 /// Whether a claim leaves its sandbox as it was.
