@@ -22,7 +22,7 @@ pub(super) struct Run {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// The runtimes to run on, or `all` [default: what the spec names, else native]
+    /// The runtimes to run on; `all` are all but `none`, which is no sandbox [default: what the spec names, else native]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     runtime: Vec<String>,
     /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
@@ -87,10 +87,11 @@ fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Ex
     Ok(plan)
 }
 
-/// The runtimes of these names.
+/// The runtimes of these names. `none` is never meant unless it is named.
 fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     if names.iter().any(|name| name == "all") {
-        return Ok(sandbox::names().into_iter().filter_map(sandbox::by_name).collect());
+        let all = sandbox::names().into_iter().filter_map(sandbox::by_name);
+        return Ok(all.filter(|runtime| runtime.isolates()).collect());
     }
     let find = |name: &String| {
         let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));

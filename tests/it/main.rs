@@ -3,10 +3,12 @@
 
 mod agent;
 mod attempts;
+mod broken_on_purpose;
 mod facts;
 mod image;
 mod judging;
 mod language;
+mod runs;
 mod schema;
 mod tables;
 mod unharmed;
