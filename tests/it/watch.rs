@@ -139,11 +139,11 @@ impl Watched<'_> {
     }
 
     /// Waits until so many processes sleep, and notes all that belongs to the run by then.
-    pub(crate) fn until_asleep(&mut self, count: usize) {
+    pub(crate) fn until_asleep(&mut self, count: usize, what: &str) {
         let place = self.place;
         let said = || fs::read_to_string(place.path("output")).unwrap_or_default();
         let ended = |pidfd: &OwnedFd| readable(pidfd, Instant::now());
-        eventually("the processes sleep", || {
+        eventually(&format!("{what}: {count} processes sleep"), || {
             assert!(!ended(&self.pidfd), "the run ended too early: {}", said());
             place.sleeping().len() >= count
         });
@@ -176,7 +176,15 @@ impl Watched<'_> {
         let status = self.child.wait().unwrap();
         let said = fs::read_to_string(self.place.path("output")).unwrap_or_default();
         assert!(ended, "the run did not end: {said}");
-        Over { code: status.code(), said, pid, seen: self.seen }
+        Over { code: status.code(), said, pid, seen: std::mem::take(&mut self.seen) }
+    }
+}
+
+impl Drop for Watched<'_> {
+    /// A test that fails ends its run all the same; one that has been waited for is not signalled.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -193,6 +201,14 @@ fn readable(fd: &OwnedFd, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let left = PollTimeout::try_from(left.as_millis()).unwrap();
     poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], left).unwrap() == 1
+}
+
+impl Over {
+    /// Waits until one of its processes is gone.
+    pub(crate) fn wait_for(&self, pid: i32) {
+        let member = self.seen.iter().find(|member| member.pid == pid).unwrap();
+        assert!(readable(&member.pidfd, Instant::now() + PATIENCE), "process {pid} does not end");
+    }
 }
 
 fn open(pid: i32) -> Option<OwnedFd> {
