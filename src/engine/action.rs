@@ -102,7 +102,7 @@ impl Stage<'_> {
                 let pid = inner_pid(&self.subject(name, deadline)?)
                     .ok_or_else(|| StageError::Nobody(name.to_owned()))?;
                 let sandbox = self.sandbox(&kill.sandbox, deadline)?;
-                let agent = sandbox.agent().ok_or_else(|| StageError::Nobody("agent".to_owned()))?;
+                let Some(agent) = sandbox.agent() else { return Ok(Done::Broken(NO_SENDER.to_owned())) };
                 let answers = agent.ask(&Ask::Kill { pid, signal: kill.signal }, deadline)?;
                 match answers.into_iter().next() {
                     Some(Ok(reading)) if reading.value == "allowed" => Ok(Done::Judged(Verdict::Held)),
@@ -130,6 +130,10 @@ impl Stage<'_> {
         Ok(self.sandbox(name, deadline)?.signal(signal))
     }
 }
+
+/// Why nobody inside sends a signal.
+const NO_SENDER: &str = "the sandbox's first process is a command, so that there is no agent inside to send the signal: \
+send it with `exec: kill …`";
 
 /// The words that are executed.
 fn argv(words: &Words) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -20,7 +21,7 @@ use crate::sys::signal_name;
 /// The sandboxes of a scenario, started when they are first needed.
 pub(super) struct Stage<'a> {
     engine: &'a Engine,
-    test: &'a Test,
+    test: Arc<Test>,
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
     controls: HashMap<String, Sandbox>,
@@ -58,7 +59,7 @@ pub(super) enum StageError {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(engine: &'a Engine, test: &'a Test) -> Self {
+    pub(super) fn new(engine: &'a Engine, test: Arc<Test>) -> Self {
         let directory = test.spec.path.parent().unwrap_or(Path::new(".")).to_owned();
         Self {
             engine,
@@ -72,7 +73,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Goes on with another claim of the same group.
-    pub(super) fn turn_to(&mut self, test: &'a Test) {
+    pub(super) fn turn_to(&mut self, test: Arc<Test>) {
         self.test = test;
     }
 
@@ -87,8 +88,15 @@ impl<'a> Stage<'a> {
         found.map(|(_, settings)| settings).unwrap_or_default()
     }
 
-    /// The running sandbox of this name, with the agent as its first process unless it was started otherwise.
+    /// The running sandbox of this name, set up.
     pub(super) fn sandbox(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
+        let sandbox = self.started(name, deadline)?;
+        sandbox.ready(deadline)?;
+        Ok(sandbox)
+    }
+
+    /// The sandbox of this name, with the agent as its first process unless it was started otherwise.
+    fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.sandboxes.contains_key(name) {
             let settings = self.settings(name);
             let first = settings.command.clone();
@@ -193,7 +201,7 @@ impl<'a> Stage<'a> {
             let asked = further.agent().ask(&request(queries), deadline);
             return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
         }
-        let sandbox = self.sandbox(name, deadline)?;
+        let sandbox = self.started(name, deadline)?;
         let (answers, dead) = ask_agent(sandbox, queries, deadline);
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
@@ -245,6 +253,9 @@ fn after_failure(
     deadline: Instant,
 ) -> Vec<Answer> {
     let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
+    if let Some(failure) = silent.then(|| sandbox.failed()).flatten() {
+        return unobserved(queries, &format!("the sandbox did not start: {failure}"));
+    }
     match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
         ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
             let outcome = Outcome::Killed(signal_name(number));

@@ -14,6 +14,7 @@ pub(crate) mod guard;
 mod host;
 mod recipe;
 mod report;
+mod run;
 mod skeleton;
 mod stamp;
 mod store;

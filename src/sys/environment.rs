@@ -21,7 +21,7 @@ pub fn overwrite(name: &str, environment: &[String]) -> Result<()> {
     // The last byte stays 0: without it the kernel takes the environment for more of the command line (fs/proc/base.c).
     // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
     unsafe {
-        fill(arg_start, arg_end, name.as_bytes().get(..arg_end - arg_start - 1).unwrap_or(name.as_bytes()))
+        fill(arg_start, arg_end, name.as_bytes().get(..arg_end - arg_start - 1).unwrap_or(name.as_bytes()));
     };
     // SAFETY: likewise.
     unsafe { fill(env_start, env_end, &environment) };
@@ -58,7 +58,7 @@ unsafe fn fill(start: usize, end: usize, bytes: &[u8]) {
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start as *mut u8, bytes.len().min(length)) };
 }
 
-/// arg_start, arg_end, env_start, env_end: fields 48 to 51 of /proc/PID/stat (proc(5)).
+/// `arg_start`, `arg_end`, `env_start`, `env_end`: fields 48 to 51 of /proc/PID/stat (proc(5)).
 fn places() -> Result<[usize; 4]> {
     let text = fs::read_to_string("/proc/self/stat")
         .map_err(|error| Failure::from_io("read", &[&"/proc/self/stat"], &error))?;

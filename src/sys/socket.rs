@@ -1,4 +1,4 @@
-//! Messages with descriptors, over a unix socket that keeps their bounds (SOCK_SEQPACKET).
+//! Messages with descriptors, over a unix socket that keeps their bounds (`SOCK_SEQPACKET`).
 #![expect(unsafe_code, reason = "received descriptors are raw numbers until someone owns them")]
 
 use std::io::{IoSlice, IoSliceMut};
@@ -64,7 +64,7 @@ pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<Packet>> {
 fn receive_into(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
-    control: &mut Vec<u8>,
+    control: &mut [u8],
 ) -> Result<(usize, Vec<OwnedFd>)> {
     let mut slices = [IoSliceMut::new(bytes)];
     let failed = |errno| Failure::new("recvmsg", &[], errno);

@@ -3,11 +3,8 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::mirror::{configured, probe};
 use super::tool::Tool;
@@ -15,6 +12,7 @@ use crate::image::archive::feed;
 use crate::image::error::{ImageError, Result, io};
 use crate::image::recipe::{DebianSource, Limits};
 use crate::image::report::Report;
+use crate::image::run::ends_by;
 use crate::image::unpack::Order;
 use crate::image::{delete, guard, skeleton};
 
@@ -47,25 +45,8 @@ pub(in super::super) fn build(name: &str, source: &DebianSource, root: &Path) ->
     command.args(&words).env("PATH", system).env("LC_ALL", "C").stdin(Stdio::null()).stderr(writer);
     let run = Run { shown, log };
     match tool {
-        Tool::Mmdebstrap => {
-            let scratch = scratch(root)?;
-            let report = run.tar(
-                command.env(guard::SCRATCH, &scratch).env("TMPDIR", "/tmp").stdout(Stdio::piped()).spawn(),
-                root,
-            )?;
-            delete::tree(&scratch)?;
-            Ok(report)
-        }
-        Tool::Debootstrap => {
-            let also = run.log.try_clone().map_err(io("dup", root))?;
-            let child = command.stdout(also).spawn();
-            run.wait(
-                &mut child.map_err(io("execve", Path::new("/proc/self/exe")))?,
-                Instant::now() + LONGEST,
-            )?;
-            skeleton::complete(root)?;
-            Ok(Report::default())
-        }
+        Tool::Mmdebstrap => run.with_mmdebstrap(&mut command, root),
+        Tool::Debootstrap => run.with_debootstrap(&mut command, root),
     }
 }
 
@@ -86,6 +67,22 @@ struct Run {
 }
 
 impl Run {
+    fn with_mmdebstrap(&self, command: &mut Command, root: &Path) -> Result<Report> {
+        let scratch = scratch(root)?;
+        command.env(guard::SCRATCH, &scratch).env("TMPDIR", "/tmp").stdout(Stdio::piped());
+        let report = self.tar(command.spawn(), root)?;
+        delete::tree(&scratch)?;
+        Ok(report)
+    }
+
+    fn with_debootstrap(&self, command: &mut Command, root: &Path) -> Result<Report> {
+        let also = self.log.try_clone().map_err(io("dup", root))?;
+        let mut child = command.stdout(also).spawn().map_err(io("execve", Path::new("/proc/self/exe")))?;
+        self.wait(&mut child, Instant::now() + LONGEST)?;
+        skeleton::complete(root)?;
+        Ok(Report::default())
+    }
+
     /// Feeds the tar that the tool writes to the unpacker, on this thread; another one stops the tool when its time is over.
     fn tar(&self, child: std::io::Result<Child>, root: &Path) -> Result<Report> {
         let mut child = child.map_err(io("execve", Path::new("/proc/self/exe")))?;
@@ -137,20 +134,5 @@ impl Run {
         let mut text = Vec::new();
         log.take(SHOWN).read_to_end(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-/// Waits on a pidfd, which becomes readable when the process ends (`pidfd_open(2)`).
-fn ends_by(child: &Child, deadline: Instant) -> bool {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let Some(Ok(pidfd)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return true };
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left.as_millis()).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), PollFlags::POLLIN)], timeout) {
-            Ok(0) if left.is_zero() => return false,
-            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
-            Ok(_) | Err(_) => return true,
-        }
     }
 }

@@ -1,16 +1,22 @@
 //! Where the packages come from.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::image::run::run;
 
 /// Debian's own, which leads to a server nearby.
 const DEFAULT: &str = "http://deb.debian.org/debian";
+
+/// How long apt may take to answer.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The mirror of Debian's main archive that the host's apt uses; Debian's own where the host has none.
 pub(super) fn configured() -> String {
     // apt-get(8): the targets are printed as the format says, one a line.
     let arguments = ["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"];
-    let output = Command::new("apt-get").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let said = run(Command::new("apt-get").args(arguments), LONGEST);
+    let text = said.map(|said| said.output).unwrap_or_default();
     main_archive(&text).unwrap_or_else(|| DEFAULT.to_owned())
 }
 
@@ -36,14 +42,16 @@ pub(super) fn probe(mirror: &str, suite: &str) -> Result<(), String> {
         "-o",
         "Acquire::Retries=0",
     ]);
-    command.arg("download-file").arg(&url).arg(place.path().join("Release")).stdin(Stdio::null());
-    match command.output() {
-        Ok(output) if !output.status.success() => {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(format!(
-                "{url} cannot be had: {}",
-                said.lines().find(|line| line.starts_with("E:")).unwrap_or("apt-helper failed")
-            ))
+    command.arg("download-file").arg(&url).arg(place.path().join("Release"));
+    match run(&mut command, LONGEST) {
+        Ok(said) if !said.status.success() => {
+            let reason = said
+                .error
+                .lines()
+                .find(|line| line.starts_with("E:"))
+                .unwrap_or("apt-helper failed")
+                .to_owned();
+            Err(format!("{url} cannot be had: {reason}"))
         }
         _ => Ok(()),
     }

@@ -6,13 +6,15 @@
 use std::collections::HashMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use super::files::{FILES, os_release};
 use super::find::Plan;
 use crate::image::error::{ImageError, Result, io};
 use crate::image::recipe::HostSource;
 use crate::image::report::Report;
+use crate::image::run::run;
 use crate::image::skeleton;
 
 /// Makes the image in the empty directory `root`.
@@ -152,15 +154,13 @@ fn set_mode(path: &Path, mode: u32) -> Result<()> {
 }
 
 fn listed(program: &Path) -> Result<String> {
-    let output =
-        Command::new(program).arg("--list").stdin(Stdio::null()).output().map_err(io("execve", program))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() && !text.trim().is_empty() {
-        return Ok(text);
+    let said =
+        run(Command::new(program).arg("--list"), Duration::from_secs(20)).map_err(io("execve", program))?;
+    if said.status.success() && !said.output.trim().is_empty() {
+        return Ok(said.output);
     }
     let command = format!("{} --list", program.display());
-    let output = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(ImageError::Builder { command, how: "listed no applets".to_owned(), output })
+    Err(ImageError::Builder { command, how: "listed no applets".to_owned(), output: said.error })
 }
 
 /// The parts of an absolute path with `..` taken out, as `$ORIGIN/../lib` brings it in.

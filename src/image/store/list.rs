@@ -58,23 +58,26 @@ impl Store {
                 about: image.from.display().to_string(),
             });
         }
-        all.extend(
-            self.cached()?
-                .into_iter()
-                .filter_map(|(folder, about)| {
-                    let digest = folder.file_name()?.to_str()?.to_owned();
-                    let listed = all.iter().any(|listed| listed.digest.as_ref() == Some(&digest));
-                    (!listed).then(|| Listed {
-                        name: about.name,
-                        source: "cached",
-                        digest: Some(digest),
-                        about: String::new(),
-                    })
-                })
-                .collect::<Vec<_>>(),
-        );
+        let rest = self.without_recipe(&all)?;
+        all.extend(rest);
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
+    }
+
+    /// What is in the cache and not among these: of recipes and host programs of another day.
+    fn without_recipe(&self, all: &[Listed]) -> Result<Vec<Listed>> {
+        let listed = |digest: &String| all.iter().any(|listed| listed.digest.as_ref() == Some(digest));
+        let cached = self.cached()?.into_iter().filter_map(|(folder, about)| {
+            let digest = folder.file_name()?.to_str()?.to_owned();
+            let own = Listed {
+                name: about.name,
+                source: "cached",
+                digest: Some(digest.clone()),
+                about: String::new(),
+            };
+            (!listed(&digest)).then_some(own)
+        });
+        Ok(cached.collect())
     }
 
     fn of_recipe(&self, draft: &Draft) -> Result<Listed> {

@@ -69,15 +69,10 @@ impl Walk<'_> {
         self.root.join(self.real.iter().collect::<PathBuf>())
     }
 
+    /// Goes one part on. False, where the way ends.
     fn step(&mut self, part: &OsStr, link: Option<&Path>, absent: Absent) -> Result<bool, String> {
         if part == ".." {
-            let above = self.real.pop().is_some();
-            let link = link.unwrap_or(Path::new("")).display();
-            return if above {
-                Ok(true)
-            } else {
-                Err(format!("its way goes through the link {link}, which leads out of the image"))
-            };
+            return self.up(link).map(|()| true);
         }
         let path = self.here().join(part);
         match std::fs::symlink_metadata(&path) {
@@ -90,21 +85,26 @@ impl Walk<'_> {
                 ));
             }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.to_string()),
-            Err(_) => match (link, absent) {
-                (_, Absent::Stop) => return Ok(false),
-                (Some(link), _) => {
-                    let link = link.display();
-                    return Err(format!(
-                        "its way goes through the link {link}, which leads to nothing in the image"
-                    ));
-                }
-                (None, Absent::Make) => self.make(&path, part)?,
-            },
+            Err(_) if absent == Absent::Stop => return Ok(false),
+            Err(_) => self.make(&path, part, link)?,
         }
         Ok(true)
     }
 
-    fn make(&mut self, path: &Path, part: &OsStr) -> Result<(), String> {
+    /// `..` stands in a link's target only: in a name it is refused before.
+    fn up(&mut self, link: Option<&Path>) -> Result<(), String> {
+        let link = link.unwrap_or(Path::new("")).display();
+        let gone = self.real.pop();
+        gone.map(drop)
+            .ok_or_else(|| format!("its way goes through the link {link}, which leads out of the image"))
+    }
+
+    /// Makes a folder that the archive has left out. A link's target is not made: an honest link leads to what is there.
+    fn make(&mut self, path: &Path, part: &OsStr, link: Option<&Path>) -> Result<(), String> {
+        if let Some(link) = link {
+            let link = link.display();
+            return Err(format!("its way goes through the link {link}, which leads to nothing in the image"));
+        }
         std::fs::create_dir(path)
             .map_err(|error| format!("mkdir of {} failed: {error}", shown(self.root, path)))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);

@@ -31,9 +31,10 @@ fn perform(order: Option<&OsStr>, lines: &mut dyn Write) -> Result<super::Done, 
         .and_then(OsStr::to_str)
         .ok_or_else(|| "the unpacker was started without an order".to_owned())?;
     let order: Order = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    // prctl(2): the kernel kills us when the builder dies, so that a killed build leaves no process.
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|errno| errno.to_string())?;
     confine(&order.root).map_err(|failure| format!("the unpacker cannot be confined: {failure}"))?;
+    // prctl(2): the kernel kills us when the builder dies, so that a killed build leaves no process. Not before confinement:
+    // a change of capabilities takes it back. A builder that has died by now has closed the pipe that we read.
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|errno| errno.to_string())?;
     let mut failed = None;
     let mut report = |missing| failed = say(lines, &Line::Missing(missing)).err().or(failed.take());
     let done = unpack(std::io::stdin().lock(), Path::new("/"), &order, &mut report)?;

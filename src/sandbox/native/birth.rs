@@ -69,13 +69,14 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
     let failure = match (ready, birth.role) {
         (Err(failure), _) => failure,
         (Ok(()), Role::Command { argv }) => become_command(&birth, argv),
-        (Ok(()), Role::Agent { token }) => match prepare_agent(&birth) {
-            Err(failure) => failure,
-            Ok(()) => {
+        (Ok(()), Role::Agent { token }) => {
+            if let Err(failure) = prepare_agent(&birth) {
+                failure
+            } else {
                 drop((birth.report, birth.line, birth.image));
                 sys::exit_now(i32::from(serve(token, std::io::stdin(), std::io::stdout()).is_err()))
             }
-        },
+        }
     };
     // If nobody listens any more there is nobody to tell.
     let _ = Report::Failed(failure).send(birth.report.as_fd(), &[]);

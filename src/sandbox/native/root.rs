@@ -128,7 +128,7 @@ pub(in crate::sandbox) fn bind_host(
 }
 
 /// Remounts what is mounted at `target` with further flags; those that it has stay, since the kernel locks them when the
-/// mount came from a more privileged namespace (mount_namespaces(7)).
+/// mount came from a more privileged namespace (`mount_namespaces(7)`).
 pub(super) fn remount_found(root: &OwnedFd, target: &str, flags: MsFlags) -> Result<()> {
     let found = find(root, target, Place::Existing)?;
     remount(&by_descriptor(found.as_fd()), flags)
@@ -146,7 +146,7 @@ pub(in crate::sandbox) enum Place {
 }
 
 /// Opens a path of the new root as its processes will resolve it: a symlink of the image cannot lead to the host
-/// (openat2(2), RESOLVE_IN_ROOT).
+/// (openat2(2), `RESOLVE_IN_ROOT`).
 pub(super) fn find(root: &OwnedFd, path: &str, place: Place) -> Result<OwnedFd> {
     let relative = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
     if place != Place::Existing {

@@ -60,7 +60,7 @@ impl Nursery {
         match sys::fork(false)? {
             Cloned::Child => {
                 drop(ours);
-                serve::serve(theirs, &run)
+                serve::serve(&theirs, &run)
             }
             Cloned::Parent(child) => {
                 Ok(Self { farewell: Farewell::new(ours, child, Arc::clone(&run)), run })
@@ -191,6 +191,13 @@ impl Process {
         // It fails only for a process that is gone.
         let _ = self.signal(Signal::SIGKILL);
         self.wait(deadline)
+    }
+
+    /// Kills it and waits until it is gone, however it ended: the pidfd says so before the nursery does.
+    pub fn end(&self, deadline: Instant) {
+        // It fails only for a process that is gone.
+        let _ = self.signal(Signal::SIGKILL);
+        let _ = pipe::wait(&self.pidfd, PollFlags::POLLIN, deadline);
     }
 
     /// Whether nothing more will be heard of it: it has ended, or the nursery has gone.

@@ -18,11 +18,11 @@ use crate::sandbox::run_directory::RunDirectory;
 use crate::sys;
 
 /// Serves the runner until it has gone, then kills and cleans up all that is left. It is called in a fresh fork.
-pub(super) fn serve(socket: OwnedFd, run: &RunDirectory) -> ! {
+pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
     let status = match stand_apart() {
         Ok(signals) => {
             let mut serving = Serving { maker: Maker::new(run), members: Vec::new() };
-            serving.until_alone(&socket, &signals);
+            serving.until_alone(socket, &signals);
             serving.clear();
             run.remove();
             0
