@@ -48,6 +48,8 @@ pub(crate) struct Over {
     /// What it wrote on both streams.
     pub(crate) said: String,
     pid: i32,
+    /// The most memory that the runner had, in KiB.
+    pub(crate) peak: u64,
     seen: Vec<Member>,
 }
 
@@ -167,7 +169,12 @@ impl Watched<'_> {
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Over {
-        let ended = readable(&self.pidfd, Instant::now() + PATIENCE);
+        let deadline = Instant::now() + PATIENCE;
+        let (mut ended, mut peak) = (false, 0);
+        while !ended && Instant::now() < deadline {
+            peak = peak_memory(self.pid()).unwrap_or(peak);
+            ended = readable(&self.pidfd, Instant::now() + Duration::from_millis(10));
+        }
         if !ended {
             // Nothing else would end it, and the nursery clears up after it.
             self.child.kill().unwrap();
@@ -176,7 +183,7 @@ impl Watched<'_> {
         let status = self.child.wait().unwrap();
         let said = fs::read_to_string(self.place.path("output")).unwrap_or_default();
         assert!(ended, "the run did not end: {said}");
-        Over { code: status.code(), said, pid, seen: std::mem::take(&mut self.seen) }
+        Over { code: status.code(), said, pid, peak, seen: std::mem::take(&mut self.seen) }
     }
 }
 
@@ -229,6 +236,13 @@ fn tree(root: i32) -> Vec<Member> {
         Some(Member { pid, parent: parent(pid)?, pidfd: open(pid)?, namespaces: foreign_namespaces(pid) })
     };
     known.into_iter().skip(1).filter_map(member).collect()
+}
+
+/// In KiB, as long as the process lives.
+fn peak_memory(pid: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 fn command_line(pid: i32) -> Vec<u8> {
