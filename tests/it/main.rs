@@ -5,6 +5,7 @@ mod agent;
 mod attempts;
 mod broken_on_purpose;
 mod facts;
+mod hostile;
 mod image;
 mod judging;
 mod language;
