@@ -1,6 +1,7 @@
 //! Finding and killing what is left: processes that outlived their sandbox's first process, and at the end everything.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::linux::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,11 @@ use nix::unistd::Pid;
 /// How long killed processes may take to be gone. Only a process stuck in the kernel takes longer, and nothing helps then.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Kills every process whose root is on this device: a sandbox's overlay has a device number of its own, which a process
-/// keeps wherever it goes.
-pub(super) fn kill_rooted_on(device: u64) {
+/// Kills every process whose root is on the device of this one: a sandbox's overlay has a device number of its own, which a process
+/// keeps wherever it goes. The number is the sandbox's only while the root is held: afterwards the kernel gives it to the next overlay,
+/// and it would be a stranger that is killed.
+pub(super) fn kill_rooted_on(root: &OwnedFd) {
+    let Ok(device) = nix::sys::stat::fstat(root).map(|stat| stat.st_dev) else { return };
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         let rooted: Vec<i32> = processes().filter(|pid| root_device(*pid) == Some(device)).collect();
