@@ -5,6 +5,7 @@
 mod agent;
 mod attempts;
 mod broken_on_purpose;
+mod claims;
 mod facts;
 mod image;
 mod judging;
