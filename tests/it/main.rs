@@ -6,6 +6,7 @@ mod agent;
 mod attempts;
 mod broken_on_purpose;
 mod claims;
+mod exported_image;
 mod facts;
 mod image;
 mod judging;
