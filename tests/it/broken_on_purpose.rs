@@ -128,7 +128,7 @@ const BREAKAGES: &[Breakage] = &[
             "is on the process",
             "refuses namespaces within namespaces",
             "refuses what is not namespaced",
-            "refuses programs and rings in the kernel",
+            "refuses programs, counters and rings in the kernel",
             "refuses clone3, whose flags it cannot see, as if there were none",
         ],
     },
