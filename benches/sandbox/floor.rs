@@ -1,6 +1,5 @@
 //! The floor: what the kernel itself takes for such a sandbox, with raw calls from a small process and nothing else. The same
-//! namespaces and mounts as a native sandbox of the default settings has, pivot_root, execve of a static `true`, and a wait.
-#![expect(unsafe_code, reason = "the floor is made of raw calls")]
+//! namespaces and mounts as a native sandbox of the default settings has, `pivot_root`, execve of a static `true`, and a wait.
 
 use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt;
@@ -12,17 +11,18 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 /// `exit(0)`, as small as an ELF program for x86-64 can be: a header, one program header, and
 /// `mov edi, 0; mov eax, 60; syscall`.
 const TRUE: [u8; 132] = [
-    0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0x78, 0, 0x40, 0, 0, 0, 0, 0, 64, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0, 0,
-    0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0xbf, 0, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05,
+    0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0x78, 0, 0x40, 0, 0,
+    0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0,
+    132, 0, 0, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0xbf, 0, 0, 0, 0, 0xb8,
+    60, 0, 0, 0, 0x0f, 0x05,
 ];
 
 /// Where `true` lies, in the image's copy.
 const PROGRAM: &str = "/airtight-true";
 
 /// Makes a copy of an image's directories with nothing in it but the program.
-pub fn image(place: &Path) -> std::io::Result<()> {
+pub(crate) fn image(place: &Path) -> std::io::Result<()> {
     for directory in ["proc", "sys", "dev", "tmp", "etc", "run", "root", "var"] {
         std::fs::create_dir_all(place.join(directory))?;
     }
@@ -32,7 +32,7 @@ pub fn image(place: &Path) -> std::io::Result<()> {
 }
 
 /// Makes `count` sandboxes one after another; how long each took.
-pub fn run(image: &Path, stage: &Path, count: usize) -> Vec<Duration> {
+pub(crate) fn run(image: &Path, stage: &Path, count: usize) -> Vec<Duration> {
     (0..count).map(|_| once(image, stage)).collect()
 }
 
@@ -54,7 +54,8 @@ fn once(image: &Path, stage: &Path) -> Duration {
             airtight::sys::exit_now(125)
         }
         airtight::sys::Cloned::Parent(child) => {
-            let status = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child.pid), None).expect("waitpid");
+            let status =
+                nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child.pid), None).expect("waitpid");
             assert_eq!(status, nix::sys::wait::WaitStatus::Exited(nix::unistd::Pid::from_raw(child.pid), 0));
         }
     }
@@ -78,7 +79,13 @@ fn build(image: &Path, stage: &Path) {
         std::fs::create_dir(directory).expect("mkdir");
     }
     at(&image.to_string_lossy(), Path::new("lower"), None, MsFlags::MS_BIND, "");
-    at("overlay", Path::new("root"), Some("overlay"), MsFlags::empty(), "lowerdir=lower,upperdir=upper,workdir=work,userxattr");
+    at(
+        "overlay",
+        Path::new("root"),
+        Some("overlay"),
+        MsFlags::empty(),
+        "lowerdir=lower,upperdir=upper,workdir=work,userxattr",
+    );
     at("proc", Path::new("root/proc"), Some("proc"), QUIET, "");
     at("sysfs", Path::new("root/sys"), Some("sysfs"), QUIET | MsFlags::MS_RDONLY, "");
     at("tmpfs", Path::new("root/dev"), Some("tmpfs"), MsFlags::MS_NOSUID, "mode=0755,size=64k");
@@ -90,7 +97,13 @@ fn build(image: &Path, stage: &Path) {
     for directory in ["pts", "shm", "mqueue"] {
         std::fs::create_dir(Path::new("root/dev").join(directory)).expect("mkdir");
     }
-    at("devpts", Path::new("root/dev/pts"), Some("devpts"), MsFlags::MS_NOSUID, "newinstance,ptmxmode=0666,mode=0620");
+    at(
+        "devpts",
+        Path::new("root/dev/pts"),
+        Some("devpts"),
+        MsFlags::MS_NOSUID,
+        "newinstance,ptmxmode=0666,mode=0620",
+    );
     at("tmpfs", Path::new("root/dev/shm"), Some("tmpfs"), QUIET, "mode=1777,size=64m");
     at("mqueue", Path::new("root/dev/mqueue"), Some("mqueue"), QUIET, "");
     for path in ["bus", "fs", "irq", "sys", "sysrq-trigger"].map(|name| Path::new("root/proc").join(name)) {
@@ -113,8 +126,16 @@ fn build(image: &Path, stage: &Path) {
 }
 
 const MASKS: [&str; 10] = [
-    "proc/acpi", "proc/asound", "proc/kcore", "proc/keys", "proc/latency_stats", "proc/timer_list", "proc/timer_stats",
-    "proc/sched_debug", "proc/scsi", "sys/firmware",
+    "proc/acpi",
+    "proc/asound",
+    "proc/kcore",
+    "proc/keys",
+    "proc/latency_stats",
+    "proc/timer_list",
+    "proc/timer_stats",
+    "proc/sched_debug",
+    "proc/scsi",
+    "sys/firmware",
 ];
 
 /// A map of one id, which the process may write itself.

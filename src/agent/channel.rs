@@ -22,6 +22,7 @@ pub struct Channel {
     token: String,
     /// What was read beyond the last line.
     pending: Vec<u8>,
+    greeted: bool,
 }
 
 /// Why an agent could not be spoken with: the claim is broken.
@@ -79,13 +80,19 @@ impl Channel {
     pub fn new(to_agent: OwnedFd, from_agent: OwnedFd, token: impl Into<String>) -> Result<Self, Failure> {
         pipe::set_nonblocking(&to_agent)?;
         pipe::set_nonblocking(&from_agent)?;
-        Ok(Self { to_agent, from_agent, token: token.into(), pending: Vec::new() })
+        Ok(Self { to_agent, from_agent, token: token.into(), pending: Vec::new(), greeted: false })
     }
 
-    /// Reads the agent's first line and checks its token.
+    /// Reads the agent's first line and checks its token. To be called at most once; without it, the first question does it.
     pub fn hello(&mut self, deadline: Instant) -> Result<Hello, ChannelError> {
         let hello: Hello = self.receive(deadline)?;
+        self.greeted = true;
         if hello.token == self.token { Ok(hello) } else { Err(ChannelError::WrongToken(hello.token)) }
+    }
+
+    /// Whether the agent has said hello.
+    pub const fn greeted(&self) -> bool {
+        self.greeted
     }
 
     /// Sends a request and reads its reply: one answer for each that was asked for. After an error the channel is of no
@@ -96,6 +103,10 @@ impl Channel {
             // An agent that is gone may have left a last word, which tells more than the broken pipe.
             Err(ChannelError::Stream(failure)) if failure.errno == libc::EPIPE => {}
             sent => sent?,
+        }
+        // The question did not wait for the hello: it is there when the agent is.
+        if !self.greeted {
+            self.hello(deadline)?;
         }
         let reply: Reply = self.receive(deadline)?;
         if reply.nonce != request.nonce {

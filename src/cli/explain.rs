@@ -24,11 +24,17 @@ pub(super) fn run(arguments: &Explain) -> Exit {
 
 fn overview() {
     anstream::println!("Facts");
-    fact::TABLE.iter().for_each(|fact| line(fact.name, fact.brief));
+    for fact in fact::TABLE {
+        line(fact.name, fact.brief);
+    }
     anstream::println!("\nAttempts");
-    fact::ATTEMPTS.iter().for_each(|attempt| line(attempt.name, attempt.brief));
+    for attempt in fact::ATTEMPTS {
+        line(attempt.name, attempt.brief);
+    }
     anstream::println!("\nMatchers");
-    expect::TABLE.iter().for_each(|matcher| line(matcher.name, matcher.brief));
+    for matcher in expect::TABLE {
+        line(matcher.name, matcher.brief);
+    }
 }
 
 fn line(name: &str, brief: &str) {
@@ -63,7 +69,9 @@ fn explain_fact(fact: &Fact) {
     anstream::println!("Seen from: {}", views.collect::<Vec<_>>().join(", "));
     if let Kind::Record(fields) | Kind::Path(fields) = fact.kind {
         anstream::println!("Fields:");
-        fields.iter().for_each(|Field { name, brief, .. }| line(name, brief));
+        for Field { name, brief, .. } in fields {
+            line(name, brief);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod interrupt;
 mod list;
 mod loading;
 mod run;
+mod schema;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ enum Command {
     List(list::List),
     /// Explain a fact, an attempt, a matcher, or all of them
     Explain(explain::Explain),
+    /// Print the JSON schema of specs, for editors
+    Schema,
     /// The images that sandboxes start from
     Image(image::Image),
 }
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check::run(check),
         Command::List(list) => list::run(list),
         Command::Explain(explain) => explain::run(explain),
+        Command::Schema => schema::run(),
         Command::Image(image) => images(image),
     };
     exit.into()

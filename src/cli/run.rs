@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, Loaded, end_cleanly_on_signals, load};
 use crate::engine::{Engine, Keep, Listener, Options};
-use crate::plan::{Choice, Plan, choose};
+use crate::plan::{Choice, Plan};
 use crate::report::{Json, Pretty};
 use crate::sandbox::{self, Nursery, Runtime};
 
@@ -35,7 +35,7 @@ pub(super) struct Run {
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
     /// Fail where this need is not met instead of skipping: a need's first word (`root`, `image`, `program`), the whole need,
-    /// or `all`; also from AIRTIGHT_REQUIRE
+    /// or `all`; also from `AIRTIGHT_REQUIRE`
     #[arg(long, value_name = "NEED", value_delimiter = ',', env = "AIRTIGHT_REQUIRE")]
     require: Vec<String>,
 }
@@ -59,7 +59,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| broken(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
     let runtimes = runtimes(&arguments.runtime)?;
-    let plan = plan(&load(&arguments.specs)?, &runtimes, arguments)?;
+    let plan = plan(runtimes, arguments)?;
     let options = Options {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
         required: arguments.require.clone(),
@@ -76,15 +76,12 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     Ok(Exit::of(&summary))
 }
 
-fn plan(loaded: &[Loaded], runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
-    let mut plan = Plan { allow_risky: arguments.allow_risky, ..Plan::default() };
-    for Loaded { spec, prefix } in loaded {
-        plan.add(spec, prefix, runtimes).map_err(|error| wrong(&error))?;
-    }
+fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Exit> {
+    let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
+    let mut plan = Plan::new(Choice { claims, tags, runtimes, allow_risky: arguments.allow_risky });
+    load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
     plan.check_names().map_err(|error| wrong(&error))?;
-    let choice = Choice { claims: arguments.claims.clone(), tags: arguments.tags.clone() };
-    plan.tests.retain(|test| choose(test, &choice));
-    if plan.tests.is_empty() {
+    if plan.entries.is_empty() {
         return Err(wrong(&"no claim is chosen: nothing would be checked"));
     }
     Ok(plan)

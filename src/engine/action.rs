@@ -6,7 +6,7 @@ use super::stage::{Background, Stage, StageError, in_words, signal};
 use crate::agent::protocol::Ask;
 use crate::fact::{Subject, find};
 use crate::judge::{Verdict, judge_command};
-use crate::sandbox::{Captured, Commanded, Process};
+use crate::sandbox::{Captured, Commanded, NurseryError, Process};
 use crate::spec::{Action, Command, Kill, Sender, Words};
 
 /// What became of an action.
@@ -153,6 +153,7 @@ fn finish(command: &Command, process: &Process, streams: &mut Commanded, deadlin
         return Done::Failed("the command flooded its output: it wrote more than 1 MiB".to_owned());
     }
     match ended {
+        None if process.is_over() => Done::Broken(NurseryError::Gone.to_string()),
         None => Done::Failed("the command had not ended when the time was up".to_owned()),
         Some(ended) => {
             let verdict = judge_command(command, ended, &text(streams.stdout()), &text(streams.stderr()));

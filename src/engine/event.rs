@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::outcome::{Outcome, Summary};
-use crate::plan::Test;
+use crate::plan::{Entry, Test};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -13,15 +13,12 @@ pub enum Event<'a> {
         /// How many tests there are, with those that are skipped.
         tests: usize,
     },
-    /// An image is being built, which may take long.
-    Building {
-        /// The image.
-        image: &'a str,
-    },
     /// A test has ended.
     Ended {
-        /// The test.
-        test: &'a Test,
+        /// The test, as the plan has it.
+        entry: &'a Entry,
+        /// The same with its spec; `None` where that cannot be read any more.
+        test: Option<&'a Test>,
         /// What became of it.
         outcome: &'a Outcome,
         /// How long it took.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -10,17 +11,17 @@ use serde_json::Value;
 use super::run::Engine;
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
-use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, View};
+use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
 use crate::judge::Observations;
 use crate::plan::Test;
 use crate::sandbox::{self, Commanded, First, Further, Order, Process, Sandbox, StartError, native};
-use crate::spec::Settings;
+use crate::spec::{Asked, Seen, Settings};
 use crate::sys::signal_name;
 
 /// The sandboxes of a scenario, started when they are first needed.
 pub(super) struct Stage<'a> {
     engine: &'a Engine,
-    test: &'a Test,
+    test: Arc<Test>,
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
     controls: HashMap<String, Sandbox>,
@@ -58,7 +59,7 @@ pub(super) enum StageError {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(engine: &'a Engine, test: &'a Test) -> Self {
+    pub(super) fn new(engine: &'a Engine, test: Arc<Test>) -> Self {
         let directory = test.spec.path.parent().unwrap_or(Path::new(".")).to_owned();
         Self {
             engine,
@@ -72,7 +73,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Goes on with another claim of the same group.
-    pub(super) fn turn_to(&mut self, test: &'a Test) {
+    pub(super) fn turn_to(&mut self, test: Arc<Test>) {
         self.test = test;
     }
 
@@ -82,15 +83,48 @@ impl<'a> Stage<'a> {
     }
 
     /// The settings of a sandbox.
-    fn settings(&self, name: &str) -> Settings {
+    fn settings(&self, name: &str) -> Result<Settings, StageError> {
         let found = self.test.settings().into_iter().find(|(known, _)| known == name);
-        found.map(|(_, settings)| settings).unwrap_or_default()
+        found.map(|(_, settings)| settings).ok_or_else(|| StageError::Nobody(name.to_owned()))
     }
 
-    /// The running sandbox of this name, with the agent as its first process unless it was started otherwise.
+    /// The same facts from the other viewpoints from which they can be seen, and what the known hints ask for.
+    pub(super) fn other_views(&self, seen: &[Seen]) -> Vec<(View, Query)> {
+        let mut all = Vec::new();
+        for (view, expected) in
+            seen.iter().flat_map(|seen| seen.facts.iter().map(move |fact| (&seen.view, fact)))
+        {
+            let (Asked::Fact(fact), View::Inside(name) | View::Outside(name)) = (expected.subject, view)
+            else {
+                continue;
+            };
+            // A further process has no sandbox of its name, and may be seen from outside only.
+            if !self.sandboxes.contains_key(name) {
+                continue;
+            }
+            let query = Query { fact: fact.name.to_owned(), argument: expected.argument.clone() };
+            all.extend(fact.views.iter().map(|vantage| (seen_from(*vantage, name), query.clone())));
+            if fact.name == "pid" {
+                all.push((
+                    View::Outside(name.clone()),
+                    Query { fact: "nspid".to_owned(), argument: String::new() },
+                ));
+            }
+        }
+        all
+    }
+
+    /// The running sandbox of this name, set up.
     pub(super) fn sandbox(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
+        let sandbox = self.started(name, deadline)?;
+        sandbox.ready(deadline)?;
+        Ok(sandbox)
+    }
+
+    /// The sandbox of this name, with the agent as its first process unless it was started otherwise.
+    fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.sandboxes.contains_key(name) {
-            let settings = self.settings(name);
+            let settings = self.settings(name)?;
             let first = settings.command.clone();
             let first = first.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" });
             let sandbox = self.start(&settings, self.test.runtime, first, deadline)?;
@@ -107,7 +141,7 @@ impl<'a> Stage<'a> {
         stdin: &str,
         deadline: Instant,
     ) -> Result<&mut Sandbox, StageError> {
-        let settings = self.settings(name);
+        let settings = self.settings(name)?;
         let sandbox = self.start(&settings, self.test.runtime, First::Command { argv, stdin }, deadline)?;
         self.sandboxes.insert(name.to_owned(), sandbox);
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
@@ -115,7 +149,7 @@ impl<'a> Stage<'a> {
 
     fn control(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.controls.contains_key(name) {
-            let settings = native::without_restrictions(&self.settings(name));
+            let settings = native::without_restrictions(&self.settings(name)?);
             let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
             let sandbox = self.start(&settings, runtime, First::Agent, deadline)?;
             self.controls.insert(name.to_owned(), sandbox);
@@ -193,7 +227,7 @@ impl<'a> Stage<'a> {
             let asked = further.agent().ask(&request(queries), deadline);
             return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
         }
-        let sandbox = self.sandbox(name, deadline)?;
+        let sandbox = self.started(name, deadline)?;
         let (answers, dead) = ask_agent(sandbox, queries, deadline);
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
@@ -211,6 +245,14 @@ impl<'a> Stage<'a> {
             return Ok(further.subject());
         }
         Ok(self.sandbox(name, deadline)?.subject())
+    }
+}
+
+fn seen_from(vantage: Vantage, name: &str) -> View {
+    match vantage {
+        Vantage::Inside => View::Inside(name.to_owned()),
+        Vantage::Outside => View::Outside(name.to_owned()),
+        Vantage::Host => View::Host,
     }
 }
 
@@ -245,6 +287,9 @@ fn after_failure(
     deadline: Instant,
 ) -> Vec<Answer> {
     let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
+    if let Some(failure) = silent.then(|| sandbox.failed()).flatten() {
+        return unobserved(queries, &format!("the sandbox did not start: {failure}"));
+    }
     match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
         ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
             let outcome = Outcome::Killed(signal_name(number));

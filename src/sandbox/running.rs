@@ -63,6 +63,25 @@ impl Sandbox {
         Self { pid: first.pid(), first, voice: Voice::Command(Box::new(command)), door }
     }
 
+    /// Waits until it is set up, which its agent's hello says. Questions to the agent need not wait for this; everything else
+    /// must, since a sandbox that is half made cannot be entered.
+    pub fn ready(&mut self, deadline: Instant) -> Result<(), StartError> {
+        let Voice::Agent { channel, .. } = &mut self.voice else { return Ok(()) };
+        if channel.greeted() {
+            return Ok(());
+        }
+        match channel.hello(deadline) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.first.kill(deadline);
+                Err(match self.first.failed() {
+                    Some(failure) => NurseryError::Setup(failure).into(),
+                    None => StartError::Agent { error, stderr: self.complaints() },
+                })
+            }
+        }
+    }
+
     /// The agent's streams; `None` when the first process is a command.
     pub fn agent(&mut self) -> Option<&mut Channel> {
         match &mut self.voice {
@@ -142,7 +161,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.first.kill(Instant::now() + PATIENCE);
+        self.first.end(Instant::now() + PATIENCE);
     }
 }
 
@@ -165,6 +184,6 @@ impl Further {
 
 impl Drop for Further {
     fn drop(&mut self) {
-        self.process.kill(Instant::now() + PATIENCE);
+        self.process.end(Instant::now() + PATIENCE);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::fact::Vantage;
 
+use super::checks::restrictions;
 use super::head::{ClaimHead, ScenarioHead};
 use super::model::{About, Need, NeedKind};
 use super::problem::Notes;
@@ -18,6 +19,7 @@ const REFERENCES: [&str; 6] = ["man:", "cve:", "oci:", "cis-docker:", "https://"
 
 /// A scenario's.
 pub(super) fn of_scenario(head: &ScenarioHead, node: &Node, notes: &mut Notes) -> About {
+    restrictions(node, notes);
     About {
         why: head.why.clone(),
         see: references(&head.see, node, notes),
@@ -30,6 +32,7 @@ pub(super) fn of_scenario(head: &ScenarioHead, node: &Node, notes: &mut Notes) -
 
 /// A claim's.
 pub(super) fn of_claim(head: &ClaimHead, node: &Node, notes: &mut Notes) -> About {
+    restrictions(node, notes);
     About {
         why: head.why.clone(),
         see: references(&head.see, node, notes),

@@ -38,9 +38,9 @@ pub(super) fn argument(
         Shape::Value => value(node, kind, notes).map(Argument::Value),
         Shape::Values => values(matcher, node, kind, notes),
         Shape::Range => range(node, kind, notes),
-        Shape::Element => value(node, &element(), notes).map(Argument::Value),
+        Shape::Element => part(matcher, node, &element(), notes),
         Shape::Elements => values(matcher, node, &element(), notes),
-        Shape::Text => value(node, &Kind::Text, notes).map(Argument::Value),
+        Shape::Text => part(matcher, node, &Kind::Text, notes),
         Shape::Regex => text(node, notes).and_then(|text| pattern(node, text, text, notes)),
         Shape::Glob => text(node, notes).and_then(|text| pattern(node, text, &glob(text), notes)),
         Shape::Nested => expectation(node, kind, frame, notes).map(boxed),
@@ -53,6 +53,20 @@ pub(super) fn argument(
         Shape::Refusal => text(node, notes).and_then(|text| refusal(node, text, notes)),
         Shape::Errno => text(node, notes).and_then(|text| errno(node, text, notes)).map(Argument::Errno),
     }
+}
+
+/// A part of a text. The empty text is a part of every text: to expect it is to expect nothing.
+fn part(matcher: &Matcher, node: &Node, kind: &Kind, notes: &mut Notes) -> Option<Argument> {
+    if node.text() == Some("") {
+        return everything(&format!("`{}`", matcher.name), node, notes);
+    }
+    value(node, kind, notes).map(Argument::Value)
+}
+
+fn everything<T>(what: &str, node: &Node, notes: &mut Notes) -> Option<T> {
+    let problem = notes.error(node.at, format!("{what} holds of every text"), "");
+    problem.help("write what is expected; for an empty text there is `empty`");
+    None
 }
 
 fn boxed(expectation: Expectation) -> Argument {
@@ -137,6 +151,9 @@ fn pointers(node: &Node, frame: &Frame<'_>, notes: &mut Notes) -> Option<Argumen
 }
 
 fn pattern(node: &Node, text: &str, regex: &str, notes: &mut Notes) -> Option<Argument> {
+    if text.is_empty() || (regex.starts_with("(?s)^") && text.bytes().all(|byte| byte == b'*')) {
+        return everything("the pattern", node, notes);
+    }
     match RegexBuilder::new(regex).size_limit(LARGEST_REGEX).build() {
         Ok(regex) => Some(Argument::Pattern(Pattern { text: text.to_owned(), regex })),
         Err(error) => {

@@ -6,6 +6,7 @@ use crate::expect::Span;
 use crate::sys::CAPABILITIES;
 
 use super::problem::Notes;
+use super::scalar::Span as Duration;
 use super::settings::Settings;
 use super::suggest::one_of;
 use super::tree::{Data, Node};
@@ -15,6 +16,28 @@ pub(super) fn sentence(text: &str, at: Span, what: &str, notes: &mut Notes) {
     if text.trim().is_empty() || text.trim() != text || text.contains('\n') || text.contains("::") {
         let problem = notes.error(at, format!("the name of a {what} must be a sentence in one line"), "");
         problem.help("it is a part of the test's name: no blanks around it, and no `::` in it");
+    }
+}
+
+/// A list that restricts to nothing, and durations in which nothing can be seen.
+pub(super) fn restrictions(node: &Node, notes: &mut Notes) {
+    if let Some(entry) = node
+        .entry("runtimes")
+        .filter(|entry| matches!(&entry.value.data, Data::List(items) if items.is_empty()))
+    {
+        notes.error(entry.at, "`runtimes` names none", "").help("name the runtimes, or leave it out for all");
+    }
+    for entry in ["timeout", "within", "stays"].into_iter().filter_map(|key| node.entry(key)) {
+        let zero = entry
+            .value
+            .text()
+            .and_then(|text| text.parse::<Duration>().ok())
+            .is_some_and(|span| span.0.is_zero());
+        if zero {
+            notes
+                .error(entry.value.at, format!("`{}` lasts no time", entry.key), "")
+                .help("write it as `300ms` or `2s`");
+        }
     }
 }
 
@@ -67,10 +90,7 @@ fn capability(node: &Node, notes: &mut Notes) {
     let Some(word) = node.text().filter(|word| !CAPABILITIES.contains(word) && *word != "all") else {
         return;
     };
-    let plain = word.to_ascii_lowercase();
-    let help = one_of(plain.strip_prefix("cap_").unwrap_or(&plain), CAPABILITIES);
-    let help = if help.starts_with("known") { "capabilities(7) has the names".to_owned() } else { help };
-    notes.error(node.at, format!("unknown capability `{word}`"), "").help(help);
+    notes.error(node.at, format!("unknown capability `{word}`"), "").help(one_of(word, CAPABILITIES));
 }
 
 /// A named profile, or a file beside the spec.

@@ -16,6 +16,9 @@ const SHOWN: usize = 60;
 /// More than this are not even counted.
 const KEPT: usize = 1000;
 
+/// The most values that all rows of a spec may make together: some ten thousand claims.
+const MADE: usize = 1_000_000;
+
 /// The longest message, label or mend in characters, and the longest underlining.
 const LONGEST: usize = 400;
 
@@ -130,11 +133,13 @@ pub(super) struct Notes {
     /// The file that positions point into.
     pub(super) source: Arc<Source>,
     list: Vec<Problem>,
+    /// How many values the rows have made so far.
+    made: usize,
 }
 
 impl Notes {
     pub(super) const fn new(source: Arc<Source>) -> Self {
-        Self { source, list: Vec::new() }
+        Self { source, list: Vec::new(), made: 0 }
     }
 
     /// Records a problem; `label` stands beside the underlined text.
@@ -152,6 +157,17 @@ impl Notes {
         &mut self.list[last]
     }
 
+    /// Counts a value that a row makes; false once there are too many, which is noted once. Rows of rows of a large file would
+    /// else take all memory.
+    pub(super) fn may_make(&mut self, at: Span) -> bool {
+        self.made += 1;
+        if self.made == MADE {
+            let help = "split the spec, or give it fewer rows";
+            self.error(at, format!("the rows make more than {MADE} values"), "at this one").help(help);
+        }
+        self.made < MADE
+    }
+
     /// How many there are so far.
     pub(super) const fn count(&self) -> usize {
         self.list.len()
@@ -160,6 +176,7 @@ impl Notes {
     /// Takes over the problems of another file.
     pub(super) fn absorb(&mut self, other: Self) {
         self.list.extend(other.list);
+        self.made += other.made;
     }
 
     /// The problems in the order of their lines, each once: a row of `for_each` repeats those of the row before.

@@ -132,6 +132,9 @@ impl Variables {
 
     /// The node with every `${name}` in its place. A value keeps the place of the `${name}` that it stands for.
     pub(super) fn substitute(&mut self, node: &Node, notes: &mut Notes) -> Node {
+        if !notes.may_make(node.at) {
+            return Node { at: node.at, data: Data::Wrong };
+        }
         let data = match &node.data {
             Data::List(items) => Data::List(items.iter().map(|node| self.substitute(node, notes)).collect()),
             Data::Map(entries) => Data::Map(entries.iter().map(|entry| self.entry(entry, notes)).collect()),

@@ -5,6 +5,7 @@ use crate::fact::{Kind, Value};
 use crate::sys::{SIGNALS, signal_named};
 
 use super::about::EVERYWHERE;
+use super::checks;
 use super::decode::decode;
 use super::expectations::{Frame, expectation};
 use super::head::{CommandWords, KillHead, STEP_KEYS, SenderWord, StepHead};
@@ -53,6 +54,7 @@ pub(super) fn step(node: &Node, also: &[&str], scope: &mut Scope, notes: &mut No
     let action = action(&head, &rest, scope, notes);
     declare(action.as_ref(), &rest, scope, notes);
     let seen: Vec<Seen> = views.into_iter().filter_map(|entry| view(entry, scope, notes)).collect();
+    checks::restrictions(&rest, notes);
     let pace = pace(&head, &rest, notes);
     Some(Step { at: node.at, pace, action, seen })
 }

@@ -2,16 +2,22 @@
 
 use crate::sys::SIGNALS;
 
+/// More known words than this are not all listed.
+const MANY: usize = 20;
+
 /// The mend for an unknown word, if there is a known one near it.
 pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, known).map(|known| format!("did you mean `{known}`?"))
 }
 
-/// The mend for an unknown word: the nearest known one, or all of them.
+/// The mend for an unknown word: the nearest known one, or all of them where they are few.
 pub(super) fn one_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     did_you_mean(word, known.clone()).unwrap_or_else(|| {
         let known: Vec<_> = known.into_iter().map(|known| format!("`{known}`")).collect();
-        format!("known are {}", known.join(", "))
+        match known.get(MANY..) {
+            Some([_, ..]) => format!("among the {} known are {}", known.len(), known[..MANY / 2].join(", ")),
+            _ => format!("known are {}", known.join(", ")),
+        }
     })
 }
 
@@ -25,15 +31,38 @@ pub(super) fn signal(word: &str) -> String {
 }
 
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let near = known.into_iter().map(|known| {
-        let known_lower = known.to_lowercase();
-        let same_words = known_lower.replace(['-', '_'], "") == lower.replace(['-', '_'], "");
-        let distance = if same_words { 0 } else { strsim::damerau_levenshtein(&lower, &known_lower) };
-        (distance, known)
-    });
+    let word = plain(word);
+    let near = known.into_iter().map(|known| (strsim::damerau_levenshtein(&word, &plain(known)), known));
     // A third of the letters may differ: more is another word.
-    near.filter(|(distance, known)| *distance <= (known.len().max(3)) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    let near = near.filter(|(distance, known)| *distance <= known.len().max(3) / 3);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+}
+
+/// A word without what differs between habits of writing: `CAP_NET_RAW` is `net_raw`, `read-only` is `read_only`.
+fn plain(word: &str) -> String {
+    let lower = word.to_lowercase().replace(['-', '_', ' '], "");
+    lower.strip_prefix("cap").map_or(lower.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{one_of, signal};
+
+    #[test]
+    fn the_nearest_word_is_meant() {
+        let check = |word: &str, known: &[&str], expected: &str| {
+            assert_eq!(one_of(word, known.iter().copied()), expected, "{word}");
+        };
+        check("namspaces", &["pid", "namespaces"], "did you mean `namespaces`?");
+        check("CAP_CHOWN", &["chown", "kill"], "did you mean `chown`?");
+        check("readonly", &["read_only", "readable"], "did you mean `read_only`?");
+        check("colour", &["pid", "ppid"], "known are `pid`, `ppid`");
+        check(
+            "x",
+            &["alpha"; 30],
+            "among the 30 known are `alpha`, `alpha`, `alpha`, `alpha`, `alpha`, `alpha`, `alpha`, `alpha`, `alpha`, `alpha`",
+        );
+        assert_eq!(signal("kill"), "did you mean `SIGKILL`?");
+        assert_eq!(signal("SIGTREM"), "did you mean `SIGTERM`?");
+    }
 }

@@ -25,7 +25,7 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
-/// `struct clone_args` of clone3(2), as far as CLONE_ARGS_SIZE_VER0.
+/// `struct clone_args` of clone3(2), as far as `CLONE_ARGS_SIZE_VER0`.
 #[repr(C)]
 #[derive(Default)]
 struct CloneArgs {
@@ -92,8 +92,11 @@ impl std::fmt::Debug for Flags {
             (libc::CLONE_NEWCGROUP, "CLONE_NEWCGROUP"),
             (libc::CLONE_NEWTIME, "CLONE_NEWTIME"),
         ];
-        let set: Vec<&str> =
-            names.iter().filter(|(flag, _)| self.0 & (*flag as u64) != 0).map(|(_, name)| *name).collect();
+        let set: Vec<&str> = names
+            .iter()
+            .filter(|(flag, _)| self.0 & u64::from(flag.unsigned_abs()) != 0)
+            .map(|(_, name)| *name)
+            .collect();
         formatter.write_str(if set.is_empty() { "0" } else { "" })?;
         formatter.write_str(&set.join("|"))
     }

@@ -67,7 +67,7 @@ unsafe fn fill(start: usize, end: usize, bytes: &[u8]) {
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start as *mut u8, bytes.len().min(length)) };
 }
 
-/// arg_start, arg_end, env_start, env_end: fields 48 to 51 of /proc/PID/stat (proc(5)).
+/// `arg_start`, `arg_end`, `env_start`, `env_end`: fields 48 to 51 of /proc/PID/stat (proc(5)).
 fn places() -> Result<[usize; 4]> {
     let text = fs::read_to_string("/proc/self/stat")
         .map_err(|error| Failure::from_io("read", &[&"/proc/self/stat"], &error))?;

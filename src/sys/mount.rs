@@ -10,19 +10,19 @@ use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use super::{Failure, Result};
 
 /// A detached copy of the mount that `path` lies on, with `path` as its root: it can be given an id map, and handed to a
-/// process that could not reach `path` itself (open_tree(2) with OPEN_TREE_CLONE).
+/// process that could not reach `path` itself (`open_tree(2)` with `OPEN_TREE_CLONE`).
 pub fn clone_tree(path: &Path) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     open_tree(rustix::fs::CWD, path, flags).map_err(|errno| failure("open_tree", &[&path], errno))
 }
 
-/// Mounts a detached mount at `target` (move_mount(2)).
+/// Mounts a detached mount at `target` (`move_mount(2)`).
 pub fn attach(tree: BorrowedFd<'_>, target: &Path) -> Result<()> {
     move_mount(tree, "", rustix::fs::CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(|errno| failure("move_mount", &[&target], errno))
 }
 
-/// `struct mount_attr` of mount_setattr(2).
+/// `struct mount_attr` of `mount_setattr(2)`.
 #[repr(C)]
 struct MountAttr {
     attr_set: u64,
@@ -32,7 +32,7 @@ struct MountAttr {
 }
 
 /// Makes a detached mount show its files' owners through the id map of a user namespace: what is root's on disk is the
-/// namespace's root's (mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12).
+/// namespace's root's (`mount_setattr(2)`, `MOUNT_ATTR_IDMAP`, Linux 5.12).
 pub fn map_ids(tree: BorrowedFd<'_>, user_namespace: &impl AsFd) -> Result<()> {
     let userns_fd = u64::try_from(user_namespace.as_fd().as_raw_fd()).unwrap_or(u64::MAX);
     let attr = MountAttr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd };

@@ -8,7 +8,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::{Failure, Result};
 
-/// Brings the loopback interface of the caller's network namespace up: in a new one it is down (network_namespaces(7)).
+/// Brings the loopback interface of the caller's network namespace up: in a new one it is down (`network_namespaces(7)`).
 pub fn bring_loopback_up() -> Result<()> {
     let failed = |errno| Failure::new("ioctl", &[&"SIOCSIFFLAGS", &"lo"], errno);
     let socket =

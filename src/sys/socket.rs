@@ -1,4 +1,4 @@
-//! Messages with descriptors, over a unix socket that keeps their bounds (SOCK_SEQPACKET).
+//! Messages with descriptors, over a unix socket that keeps their bounds (`SOCK_SEQPACKET`).
 #![expect(unsafe_code, reason = "received descriptors are raw numbers until someone owns them")]
 
 use std::io::{IoSlice, IoSliceMut};
@@ -36,6 +36,10 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
 
 /// Sends one message whole, with descriptors. A peer that has gone is EPIPE, never a signal.
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> Result<()> {
+    // The receiver would cut it.
+    if bytes.len() > LONGEST {
+        return Err(Failure::new("sendmsg", &[&bytes.len()], Errno::EMSGSIZE));
+    }
     let rights = [ControlMessage::ScmRights(fds)];
     let control: &[ControlMessage<'_>] = if fds.is_empty() { &[] } else { &rights };
     let slices = [IoSlice::new(bytes)];
@@ -60,7 +64,7 @@ pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<Packet>> {
 fn receive_into(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
-    control: &mut Vec<u8>,
+    control: &mut [u8],
 ) -> Result<(usize, Vec<OwnedFd>)> {
     let mut slices = [IoSliceMut::new(bytes)];
     let failed = |errno| Failure::new("recvmsg", &[], errno);

@@ -65,7 +65,11 @@ fn must_fail(claim: &Claim) -> bool {
 /// The entries whose failing a failing claim shows: it must expect one thing only, or it could have failed for another.
 fn blamed(claim: &Claim) -> BTreeSet<String> {
     let expected: usize = expectations(claim).iter().map(|(_, expectation)| leaves(expectation)).sum();
-    assert_eq!(expected, 1, "`{}` expects more than one thing, so that it is open which of them fails", claim.name);
+    assert_eq!(
+        expected, 1,
+        "`{}` expects more than one thing, so that it is open which of them fails",
+        claim.name
+    );
     used(claim)
 }
 
@@ -120,7 +124,9 @@ fn matchers(expectation: &Expectation, found: &mut BTreeSet<String>) {
                 match &matching.argument {
                     Argument::Expectation(inner) => matchers(inner, found),
                     Argument::Alternatives(list) => list.iter().for_each(|inner| matchers(inner, found)),
-                    Argument::Pointers(pointers) => pointers.iter().for_each(|(_, inner)| matchers(inner, found)),
+                    Argument::Pointers(pointers) => {
+                        pointers.iter().for_each(|(_, inner)| matchers(inner, found))
+                    }
                     _ => {}
                 }
             }

@@ -29,7 +29,9 @@ fn a_container_of_an_exported_image_behaves_the_same() {
         let cache = folder.path().join("cache");
         let outcomes = |place: &Path, variables: &[(&str, &Path)]| -> Vec<String> {
             let told = run_with(&[place.to_str().unwrap()], variables);
-            told.into_iter().map(|told| format!("{} [{}]: {}", told.claim, told.runtime, told.outcome)).collect()
+            told.into_iter()
+                .map(|told| format!("{} [{}]: {}", told.claim, told.runtime, told.outcome))
+                .collect()
         };
         let original = outcomes(&Path::new("specs").join(spec), &[]);
         let exported = outcomes(&copy, &[("AIRTIGHT_CACHE", &cache)]);
@@ -40,7 +42,8 @@ fn a_container_of_an_exported_image_behaves_the_same() {
 
 /// The root file system of an image, as `airtight image build` tells it.
 fn rootfs(image: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_airtight")).args(["image", "build", image]).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_airtight")).args(["image", "build", image]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let line = String::from_utf8(output.stdout).unwrap();
     line.split_whitespace().next_back().unwrap().to_owned()

@@ -48,6 +48,31 @@ fn namespaces_are_held_against_the_hosts() {
     assert_eq!(findings[0].hint.as_deref(), Some("the same inode: the runtime made no PID namespace"));
 }
 
+#[test]
+fn claims_of_a_used_block_point_into_their_own_file() {
+    let spec = load(Path::new("tests/specs/uses.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
+    let claims: Vec<_> = spec.scenarios[0]
+        .claims
+        .iter()
+        .map(|claim| {
+            (claim.name.as_str(), claim.row.as_str(), claim.source.path.to_str().unwrap(), claim.at.line)
+        })
+        .collect();
+    let blocks = "tests/specs/blocks/identity.yaml";
+    let expected = [
+        ("is here", "", "tests/specs/uses.yaml", 9),
+        ("has this PID", "pid=1, call=getpid", blocks, 5),
+        ("has this PID", "pid=2, call=getpid", blocks, 5),
+        ("may ask for it", "pid=1, call=getpid", blocks, 7),
+        ("may ask for it", "pid=2, call=getpid", blocks, 7),
+    ];
+    let sorted = |mut list: Vec<_>| {
+        list.sort_unstable();
+        list
+    };
+    assert_eq!(sorted(claims), sorted(expected.to_vec()));
+}
+
 fn observed(pid: i32) -> Observations {
     let mut observations = Observations::default();
     insert(&mut observations, inside(), "pid", json!(pid));

@@ -39,7 +39,7 @@ fn nothing_to_compare_with_is_broken() {
         let seen = decoded("inside", matcher.example);
         let mut observations = Observations::default();
         let own = queries(&seen).into_iter().next().unwrap();
-        observations.insert(own.0, own.1, reading(matcher.holds.value));
+        observations.insert(own.0, own.1, Ok(reading(matcher.holds.value)));
         let verdict = judge(&seen, &observations);
         assert!(matches!(verdict, Verdict::Broken(_)), "{}: {verdict:?}", matcher.name);
     }
@@ -81,10 +81,10 @@ fn verdict(seen: &[Seen], sample: &Sample) -> Verdict {
 }
 
 fn insert(observations: &mut Observations, view: View, query: Query, value: &str) {
-    observations.insert(view, query, reading(value));
+    observations.insert(view, query, Ok(reading(value)));
 }
 
-fn reading(value: &str) -> fact::Answer {
+fn reading(value: &str) -> Reading {
     let value = serde_json::from_str(value).unwrap_or_else(|error| panic!("{value}: {error}"));
-    Ok(Reading { value, raw: String::new() })
+    Reading { value, raw: String::new() }
 }

@@ -63,7 +63,7 @@ fn start_agent(nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartErr
     match channel.hello(order.deadline) {
         Ok(hello) => {
             let pid = found::agent(&token, hello.pid, order.deadline)?;
-            let door = NativeDoor::new(as_found(pid), pid);
+            let door = NativeDoor::boxed(as_found(pid), pid);
             Ok(Sandbox::with_agent(first, pid, channel, stderr, door))
         }
         Err(error) => {

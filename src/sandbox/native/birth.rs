@@ -70,13 +70,14 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
     let failure = match (ready, birth.role) {
         (Err(failure), _) => failure,
         (Ok(()), Role::Command { argv }) => become_command(&birth, argv),
-        (Ok(()), Role::Agent { token }) => match prepare_agent(&birth) {
-            Err(failure) => failure,
-            Ok(()) => {
+        (Ok(()), Role::Agent { token }) => {
+            if let Err(failure) = prepare_agent(&birth) {
+                failure
+            } else {
                 drop((birth.report, birth.line, birth.image));
                 sys::exit_now(i32::from(serve(token, std::io::stdin(), std::io::stdout()).is_err()))
             }
-        },
+        }
     };
     // If nobody listens any more there is nobody to tell.
     let _ = Report::Failed(failure).send(birth.report.as_fd(), &[]);
@@ -111,7 +112,7 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     }
     identity::become_root(&blueprint.identity)?;
     birth.image.as_ref().map_or(Ok(()), root::lay_mapped_image)?;
-    let new_root = root::raise_root(blueprint.creates(Namespace::User))?;
+    let new_root = root::raise_root(&blueprint.stage, blueprint.creates(Namespace::User))?;
     name_host(blueprint)?;
     if blueprint.creates(Namespace::Net) {
         sys::bring_loopback_up()?;
@@ -150,7 +151,8 @@ fn finish(blueprint: &Blueprint) -> Result<()> {
 /// the root's device number to no other sandbox.
 pub(in crate::sandbox) fn show_root(line: &OwnedFd, root: &Path) -> Result<()> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let root = nix::fcntl::open(root, flags, Mode::empty()).map_err(|errno| Failure::new("open", &[&root], errno))?;
+    let root = nix::fcntl::open(root, flags, Mode::empty())
+        .map_err(|errno| Failure::new("open", &[&root], errno))?;
     sys::send(line.as_fd(), b"root", &[root.as_raw_fd()])
 }
 

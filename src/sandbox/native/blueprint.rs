@@ -107,7 +107,7 @@ pub struct MountPlan {
 pub struct Confinement {
     /// Capabilities that are kept, by number.
     pub capabilities: Vec<u8>,
-    /// no_new_privs.
+    /// `no_new_privs`.
     pub no_new_privs: bool,
     /// The seccomp filter.
     pub seccomp: Seccomp,

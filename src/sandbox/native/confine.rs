@@ -1,4 +1,4 @@
-//! Confinement: rlimits, capabilities, no_new_privs, seccomp. Each takes away what the next steps no longer need, so the
+//! Confinement: rlimits, capabilities, `no_new_privs`, seccomp. Each takes away what the next steps no longer need, so the
 //! order matters.
 
 use nix::sys::prctl;
@@ -10,10 +10,10 @@ use super::blueprint::Blueprint;
 use super::identity::become_user;
 use crate::sys::{Failure, Result};
 
-/// The highest capability that this program knows: CAP_CHECKPOINT_RESTORE (include/uapi/linux/capability.h).
+/// The highest capability that this program knows: `CAP_CHECKPOINT_RESTORE` (include/uapi/linux/capability.h).
 pub(in crate::sandbox) const LAST_CAPABILITY: u8 = 40;
 
-/// Limits, the user, the capabilities, and no_new_privs. What remains is the seccomp filter.
+/// Limits, the user, the capabilities, and `no_new_privs`. What remains is the seccomp filter.
 pub(super) fn confine(blueprint: &Blueprint) -> Result<()> {
     set_rlimits(blueprint)?;
     let kept = kept_capabilities(blueprint);
@@ -28,7 +28,7 @@ pub(super) fn confine(blueprint: &Blueprint) -> Result<()> {
     Ok(())
 }
 
-/// Installs the filters. Without no_new_privs the kernel asks for CAP_SYS_ADMIN (seccomp(2)).
+/// Installs the filters. Without `no_new_privs` the kernel asks for `CAP_SYS_ADMIN` (seccomp(2)).
 pub(super) fn install_filters(filters: &[BpfProgram]) -> Result<()> {
     filters.iter().try_for_each(|filter| {
         seccompiler::apply_filter(filter).map_err(|error| {

@@ -9,7 +9,7 @@ use super::blueprint::{Blueprint, IdMap, Identity};
 use crate::sys::{Failure, Result};
 
 /// Writes the id maps of a new process's user namespace; the parent does it, which has its rights in the namespace above
-/// (user_namespaces(7)).
+/// (`user_namespaces(7)`).
 pub(in crate::sandbox) fn write_maps(pid: i32, map: &IdMap) -> Result<()> {
     match map {
         IdMap::None => Ok(()),

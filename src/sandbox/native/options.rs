@@ -36,7 +36,7 @@ impl MountOptions {
         Self { flags, data: data.join(",") }
     }
 
-    /// The flags that belong to a mount rather than to its file system: a remount with MS_BIND sets exactly these.
+    /// The flags that belong to a mount rather than to its file system: a remount with `MS_BIND` sets exactly these.
     pub(super) fn per_mount() -> MsFlags {
         NAMES.iter().fold(MsFlags::empty(), |flags, (_, flag)| flags | *flag) - MsFlags::MS_SYNCHRONOUS
     }

@@ -5,7 +5,7 @@ use super::resolve;
 use crate::sandbox::nursery::{Nursery, NurseryError, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
-use crate::sandbox::streams::{Streams, drain};
+use crate::sandbox::streams::Streams;
 use crate::spec::Settings;
 use crate::sys::random_word;
 
@@ -27,30 +27,20 @@ impl Runtime for Native {
         let blueprint =
             resolve::resolve(order.settings, order.image, &nursery.run().stage(), order.directory)?;
         match order.first {
-            First::Agent => start_agent(nursery, order, blueprint),
+            First::Agent => start_agent(nursery, blueprint),
             First::Command { argv, stdin } => start_command(nursery, blueprint, argv, stdin),
         }
     }
 }
 
-fn start_agent(nursery: &Nursery, order: &Order<'_>, blueprint: Blueprint) -> Result<Sandbox, StartError> {
+fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, StartError> {
     let streams = Streams::new()?;
     let token = random_word()?;
     let first = make(nursery, &blueprint, Role::Agent { token: token.clone() }, streams.inside())?;
-    let (mut channel, stderr) = streams.into_channel(token)?;
-    match channel.hello(order.deadline) {
-        Ok(_) => {
-            let pid = first.pid();
-            Ok(Sandbox::with_agent(first, pid, channel, stderr, NativeDoor::new(blueprint, pid)))
-        }
-        Err(error) => {
-            first.kill(order.deadline);
-            match first.failed() {
-                Some(failure) => Err(NurseryError::Setup(failure).into()),
-                None => Err(StartError::Agent { error, stderr: drain(&stderr) }),
-            }
-        }
-    }
+    let (channel, stderr) = streams.into_channel(token)?;
+    let pid = first.pid();
+    // Its hello is waited for when it is first needed: whoever asks a question at once need not wait twice.
+    Ok(Sandbox::with_agent(first, pid, channel, stderr, NativeDoor::boxed(blueprint, pid)))
 }
 
 fn start_command(
@@ -62,7 +52,7 @@ fn start_command(
     let streams = Streams::new()?;
     let first = make(nursery, &blueprint, Role::Command { argv: argv.to_vec() }, streams.inside())?;
     let pid = first.pid();
-    Ok(Sandbox::with_command(first, streams.into_command(stdin)?, NativeDoor::new(blueprint, pid)))
+    Ok(Sandbox::with_command(first, streams.into_command(stdin)?, NativeDoor::boxed(blueprint, pid)))
 }
 
 fn make(
@@ -82,7 +72,7 @@ pub(in crate::sandbox) struct NativeDoor {
 }
 
 impl NativeDoor {
-    pub(in crate::sandbox) fn new(blueprint: Blueprint, pid: i32) -> Box<dyn Door> {
+    pub(in crate::sandbox) fn boxed(blueprint: Blueprint, pid: i32) -> Box<dyn Door> {
         Box::new(Self { blueprint, pid })
     }
 }

@@ -18,11 +18,11 @@ use crate::sandbox::run_directory::RunDirectory;
 use crate::sys;
 
 /// Serves the runner until it has gone, then kills and cleans up all that is left. It is called in a fresh fork.
-pub(super) fn serve(socket: OwnedFd, run: &RunDirectory) -> ! {
+pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
     let status = match stand_apart() {
         Ok(signals) => {
             let mut serving = Serving { maker: Maker::new(run), members: Vec::new() };
-            serving.until_alone(&socket, &signals);
+            serving.until_alone(socket, &signals);
             serving.clear();
             run.remove();
             0
@@ -103,7 +103,7 @@ impl Serving<'_> {
     fn reap(&mut self) {
         while let Some((pid, ended)) = next_ended() {
             let Some(place) = self.members.iter().position(|made| made.pid == pid) else { continue };
-            let made = self.members.swap_remove(place);
+            let mut made = self.members.swap_remove(place);
             made.clear();
             drop(Report::Ended(ended).send(made.report.as_fd(), &[]));
         }
@@ -112,7 +112,7 @@ impl Serving<'_> {
     /// Kills every process that is left, and waits for each.
     fn clear(&mut self) {
         orphans::kill_all_descendants();
-        self.members.drain(..).for_each(|made| made.clear());
+        self.members.drain(..).for_each(|mut made| made.clear());
     }
 }
 
