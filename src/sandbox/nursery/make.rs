@@ -95,8 +95,7 @@ impl<'a> Maker<'a> {
         report: &OwnedFd,
     ) -> Result<Unreported> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
-        let image =
-            native::shows_mapped_ids(blueprint).then(|| sys::clone_tree(&blueprint.image)).transpose()?;
+        let image = blueprint.maps_image.then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let filters = self.filters(&blueprint.confinement.seccomp)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
