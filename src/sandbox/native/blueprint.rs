@@ -15,7 +15,8 @@ pub struct Blueprint {
     pub stage: PathBuf,
     /// The image's root, which is never written to.
     pub image: PathBuf,
-    /// Whether the image's owners are shown through the id map: its files are the host root's, the sandbox's root is not.
+    /// Whether the image's owners are shown through the id map where the sandbox's root is another user: its files are the
+    /// host root's.
     pub maps_image: bool,
     /// The namespaces to create.
     pub namespaces: Vec<Namespace>,
@@ -181,13 +182,31 @@ impl Blueprint {
         }
     }
 
+    /// Whether its root is another user than the runner: then the sandbox may not reach the image by its path, and is handed
+    /// the mount.
+    pub const fn is_other(&self) -> bool {
+        matches!(self.identity.map, IdMap::Ranges(_))
+    }
+
     /// Whether it creates this kind of namespace.
     pub fn creates(&self, namespace: Namespace) -> bool {
         self.namespaces.contains(&namespace)
     }
 
-    /// The `CLONE_NEW*` flags of clone3(2) and setns(2).
-    pub fn clone_flags(&self) -> i32 {
+    /// The `CLONE_NEW*` flags of all its namespaces, for setns(2).
+    pub fn namespace_flags(&self) -> i32 {
         self.namespaces.iter().fold(0, |flags, namespace| flags | namespace.clone_flag())
+    }
+
+    /// The flags for clone3(2). A cgroup namespace's root is the cgroup of whoever makes it (cgroup_namespaces(7)), so with
+    /// limits it is made later, when the process is in its cgroup.
+    pub fn clone_flags(&self) -> i32 {
+        let later = if self.unshares_cgroup() { libc::CLONE_NEWCGROUP } else { 0 };
+        self.namespace_flags() & !later
+    }
+
+    /// Whether the first process makes its cgroup namespace itself.
+    pub fn unshares_cgroup(&self) -> bool {
+        self.cgroup.any() && self.creates(Namespace::Cgroup)
     }
 }

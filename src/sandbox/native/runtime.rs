@@ -35,9 +35,7 @@ impl Runtime for Native {
             use_copy(&mut blueprint)?;
         }
         match start(nursery, order.first, &blueprint) {
-            Err(StartError::Nursery(NurseryError::Setup(failure)))
-                if blueprint.maps_image && failure.call == MAPPING =>
-            {
+            Err(StartError::Nursery(NurseryError::Setup(failure))) if failure.call == MAPPING => {
                 COPIED.lock().unwrap_or_else(PoisonError::into_inner).insert(order.image.to_owned());
                 use_copy(&mut blueprint)?;
                 start(nursery, order.first, &blueprint)

@@ -95,7 +95,7 @@ impl<'a> Maker<'a> {
         report: &OwnedFd,
     ) -> Result<Unreported> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
-        let image = blueprint.maps_image.then(|| sys::clone_tree(&blueprint.image)).transpose()?;
+        let image = blueprint.is_other().then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let filters = self.filters(&blueprint.confinement.seccomp)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
@@ -190,7 +190,7 @@ fn let_go(
     line: &OwnedFd,
 ) -> Result<()> {
     native::write_maps(child.pid, &blueprint.identity.map)?;
-    if let Some(image) = image {
+    if let Some(image) = image.filter(|_| blueprint.maps_image) {
         let path = format!("/proc/{}/ns/user", child.pid);
         let namespace =
             std::fs::File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
@@ -212,7 +212,7 @@ fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Op
         native::enter_cgroups_of(pid)?;
     }
     let root = blueprint.chrooted.then(|| open_root(pid)).transpose()?;
-    let flags = CloneFlags::from_bits_retain(blueprint.clone_flags());
+    let flags = CloneFlags::from_bits_retain(blueprint.namespace_flags());
     setns(target, flags).map_err(|errno| Failure::new("setns", &[&pid, &flags], errno))?;
     root.as_ref().map_or(Ok(()), change_root)?;
     match sys::fork(true)? {
