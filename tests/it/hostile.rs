@@ -68,10 +68,18 @@ fn what_kills_in_its_own_sandbox_kills_no_more() {
          "the sandbox's first process was ended by SIGKILL"),
         ("image: base", r#"timeout: 1s, steps: [{ kill: { process: first, from: host, signal: SIGSTOP } }, { inside: { pid: 1 } }]"#, 4,
          "the agent did not answer in time"),
-        (all, r#"steps: [{ exec: "echo rubbish > /proc/1/fd/1" }, { inside: { pid: 1 } }]"#, 4,
+    ]);
+}
+
+/// The agent's pipes belong to the runner's user: one whom the sandbox's user namespace does not know is refused.
+#[test]
+fn what_reaches_for_the_agents_streams_is_found_out() {
+    let own = if Uid::effective().is_root() { "image: base, new: [mount, pid]" } else { "image: base" };
+    check(&[
+        (own, r#"steps: [{ exec: "echo rubbish > /proc/1/fd/1" }, { inside: { pid: 1 } }]"#, 4,
          "answered garbage in the agent's place: rubbish"),
-        (all, r#"timeout: 1s, steps: [{ exec: "cat /proc/1/fd/0", as: thief }, { exec: "sleep 0.2" }, { inside: { pid: 1 } }]"#, 4,
-         "the agent did not answer in time"),
+        (own, r#"timeout: 2s, steps: [{ exec: "(cat; sleep MARK) < /proc/1/fd/0", as: thief }, { within: 1s, outside thief: { alive: true } },
+         { exec: "sleep 0.2" }, { inside: { pid: 1 } }, { inside: { pid: 1 } }]"#, 4, "the agent did not answer in time"),
     ]);
 }
 
@@ -121,7 +129,7 @@ fn a_command_line_that_is_too_long_is_told_so() {
 }
 
 #[test]
-fn few_descriptors_are_enough_or_the_reason_is_told() {
+fn few_descriptors_are_enough() {
     let place = Place::new();
     let spec = "scenario: Few\nclaims:\n  holds: { inside: { pid: 1 } }\n";
     let command = place.command(spec, "native");
@@ -129,7 +137,7 @@ fn few_descriptors_are_enough_or_the_reason_is_told() {
     limited.args(["-c", "ulimit -n 40; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
     limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(command.get_current_dir().unwrap());
     let over = place.watch(&mut limited).end();
-    assert_eq!(over.code, Some(0));
+    assert_eq!(over.code, Some(0), "{}", over.said);
 }
 
 #[test]
@@ -196,7 +204,7 @@ fn a_liar_in_the_agents_place_is_found_out() {
         ("exit 0".to_owned(), "the agent closed its streams without an answer"),
         ("echo why >&2".to_owned(), "it said: why"),
         ("exec sleep MARK".to_owned(), "the agent did not answer in time"),
-        ("while :; do printf aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done".to_owned(), "the agent did not answer in time: aaaa"),
+        ("printf aaaa; exec sleep MARK".to_owned(), "the agent did not answer in time: aaaa"),
         ("exec tr '\\0' a < /zero".to_owned(), "what came in the agent's place is longer than 16777216 bytes: aaaa"),
         (r#"echo "{\"token\":\"guess\",\"pid\":1}""#.to_owned(), r#"another agent answered: its token is "guess""#),
         (format!("{hello} sleep MARK"), "the agent's process cannot be found from the host: no process carries its token"),
