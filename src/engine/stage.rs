@@ -11,11 +11,13 @@ use serde_json::Value;
 use super::run::Engine;
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
-use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, View};
+use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
 use crate::judge::Observations;
 use crate::plan::Test;
-use crate::sandbox::{self, Commanded, First, Further, Order, Process, Sandbox, StartError, native};
-use crate::spec::Settings;
+use crate::sandbox::{
+    self, Commanded, First, Further, NurseryError, Order, Process, Sandbox, StartError, native,
+};
+use crate::spec::{Asked, Seen, Settings};
 use crate::sys::signal_name;
 
 /// The sandboxes of a scenario, started when they are first needed.
@@ -83,9 +85,35 @@ impl<'a> Stage<'a> {
     }
 
     /// The settings of a sandbox.
-    fn settings(&self, name: &str) -> Settings {
+    fn settings(&self, name: &str) -> Result<Settings, StageError> {
         let found = self.test.settings().into_iter().find(|(known, _)| known == name);
-        found.map(|(_, settings)| settings).unwrap_or_default()
+        found.map(|(_, settings)| settings).ok_or_else(|| StageError::Nobody(name.to_owned()))
+    }
+
+    /// The same facts from the other viewpoints from which they can be seen, and what the known hints ask for.
+    pub(super) fn other_views(&self, seen: &[Seen]) -> Vec<(View, Query)> {
+        let mut all = Vec::new();
+        for (view, expected) in
+            seen.iter().flat_map(|seen| seen.facts.iter().map(move |fact| (&seen.view, fact)))
+        {
+            let (Asked::Fact(fact), View::Inside(name) | View::Outside(name)) = (expected.subject, view)
+            else {
+                continue;
+            };
+            // A further process has no sandbox of its name, and may be seen from outside only.
+            if !self.sandboxes.contains_key(name) {
+                continue;
+            }
+            let query = Query { fact: fact.name.to_owned(), argument: expected.argument.clone() };
+            all.extend(fact.views.iter().map(|vantage| (seen_from(*vantage, name), query.clone())));
+            if fact.name == "pid" {
+                all.push((
+                    View::Outside(name.clone()),
+                    Query { fact: "nspid".to_owned(), argument: String::new() },
+                ));
+            }
+        }
+        all
     }
 
     /// The running sandbox of this name, set up.
@@ -98,7 +126,7 @@ impl<'a> Stage<'a> {
     /// The sandbox of this name, with the agent as its first process unless it was started otherwise.
     fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.sandboxes.contains_key(name) {
-            let settings = self.settings(name);
+            let settings = self.settings(name)?;
             let first = settings.command.clone();
             let first = first.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" });
             let sandbox = self.start(&settings, self.test.runtime, first, deadline)?;
@@ -115,7 +143,7 @@ impl<'a> Stage<'a> {
         stdin: &str,
         deadline: Instant,
     ) -> Result<&mut Sandbox, StageError> {
-        let settings = self.settings(name);
+        let settings = self.settings(name)?;
         let sandbox = self.start(&settings, self.test.runtime, First::Command { argv, stdin }, deadline)?;
         self.sandboxes.insert(name.to_owned(), sandbox);
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
@@ -123,7 +151,7 @@ impl<'a> Stage<'a> {
 
     fn control(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.controls.contains_key(name) {
-            let settings = native::without_restrictions(&self.settings(name));
+            let settings = native::without_restrictions(&self.settings(name)?);
             let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
             let sandbox = self.start(&settings, runtime, First::Agent, deadline)?;
             self.controls.insert(name.to_owned(), sandbox);
@@ -180,7 +208,7 @@ impl<'a> Stage<'a> {
             View::Inside(name) => self.ask_inside(name, queries, deadline),
             View::Control(name) => {
                 let sandbox = self.control(name, deadline)?;
-                let (answers, dead) = ask_agent(sandbox, queries, deadline);
+                let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
                 if dead {
                     self.controls.remove(name);
                 }
@@ -202,7 +230,7 @@ impl<'a> Stage<'a> {
             return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
         }
         let sandbox = self.started(name, deadline)?;
-        let (answers, dead) = ask_agent(sandbox, queries, deadline);
+        let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
             self.sandboxes.remove(name);
@@ -222,6 +250,14 @@ impl<'a> Stage<'a> {
     }
 }
 
+fn seen_from(vantage: Vantage, name: &str) -> View {
+    match vantage {
+        Vantage::Inside => View::Inside(name.to_owned()),
+        Vantage::Outside => View::Outside(name.to_owned()),
+        Vantage::Host => View::Host,
+    }
+}
+
 fn is_attempt(query: &Query) -> bool {
     query.fact.starts_with("attempts.")
 }
@@ -233,15 +269,19 @@ fn request(queries: &[Query]) -> Ask {
     }
 }
 
-/// The answers, and whether the agent is dead.
-fn ask_agent(sandbox: &mut Sandbox, queries: &[Query], deadline: Instant) -> (Vec<Answer>, bool) {
+/// The answers, and whether the agent is dead. A sandbox that turns out not to have come up is an error.
+fn ask_agent(
+    sandbox: &mut Sandbox,
+    queries: &[Query],
+    deadline: Instant,
+) -> Result<(Vec<Answer>, bool), StageError> {
     let Some(agent) = sandbox.agent() else {
         let reason = "the sandbox's first process is a command: nothing inside can be asked";
-        return (queries.iter().map(|_| Err(Unobserved::because(reason))).collect(), false);
+        return Ok((unobserved(queries, &reason), false));
     };
     match agent.ask(&request(queries), deadline) {
-        Ok(answers) => (answers, false),
-        Err(error) => (after_failure(sandbox, queries, &error, deadline), true),
+        Ok(answers) => Ok((answers, false)),
+        Err(error) => after_failure(sandbox, queries, &error, deadline).map(|answers| (answers, true)),
     }
 }
 
@@ -251,12 +291,14 @@ fn after_failure(
     queries: &[Query],
     error: &ChannelError,
     deadline: Instant,
-) -> Vec<Answer> {
-    let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
-    if let Some(failure) = silent.then(|| sandbox.failed()).flatten() {
-        return unobserved(queries, &format!("the sandbox did not start: {failure}"));
+) -> Result<Vec<Answer>, StageError> {
+    if !matches!(error, ChannelError::Closed | ChannelError::Stream(_)) {
+        return Ok(unobserved(queries, error));
     }
-    match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
+    if let Some(failure) = sandbox.failed() {
+        return Err(StartError::from(NurseryError::Setup(failure)).into());
+    }
+    Ok(match (queries, sandbox.wait(deadline)) {
         ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
             let outcome = Outcome::Killed(signal_name(number));
             let raw = format!("the process that tried was ended by {}", signal_name(number));
@@ -264,7 +306,7 @@ fn after_failure(
         }
         (_, Some(ended)) => unobserved(queries, &format!("the sandbox's first process {}", in_words(ended))),
         _ => unobserved(queries, error),
-    }
+    })
 }
 
 fn unobserved(queries: &[Query], reason: &impl std::fmt::Display) -> Vec<Answer> {

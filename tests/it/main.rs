@@ -4,6 +4,8 @@
 mod agent;
 mod attempts;
 mod broken_on_purpose;
+mod claims;
+mod exported_image;
 mod facts;
 mod hostile;
 mod image;

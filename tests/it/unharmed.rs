@@ -184,7 +184,8 @@ fn a_hangup_leaves_nothing() {
 #[test]
 fn a_hangup_that_is_ignored_stays_ignored() {
     let place = Place::new();
-    let command = place.command(&spec(Ending::Held, "new: all", "exec").replace("; true", "; sleep 0.5"), "native");
+    let command =
+        place.command(&spec(Ending::Held, "new: all", "exec").replace("; true", "; sleep 0.5"), "native");
     let mut deaf = std::process::Command::new("sh");
     deaf.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
     deaf.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));

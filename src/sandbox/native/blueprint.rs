@@ -15,6 +15,8 @@ pub struct Blueprint {
     pub stage: PathBuf,
     /// The image's root, which is never written to.
     pub image: PathBuf,
+    /// Whether the image's owners are shown through the id map: its files are the host root's, the sandbox's root is not.
+    pub maps_image: bool,
     /// The namespaces to create.
     pub namespaces: Vec<Namespace>,
     /// Who it is.
@@ -175,6 +177,7 @@ impl Blueprint {
         Self {
             stage: PathBuf::new(),
             image: PathBuf::new(),
+            maps_image: false,
             namespaces: Vec::new(),
             identity: Identity::default(),
             chrooted: false,

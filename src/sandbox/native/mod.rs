@@ -13,12 +13,11 @@ mod resolve;
 pub(in crate::sandbox) mod root;
 mod runtime;
 mod seccomp;
+mod shift;
 mod subordinate;
 mod survey;
 
-pub(in crate::sandbox) use birth::{
-    Birth, c_strings, first, further, root_device_told, tell_root_device, wait_for_go,
-};
+pub(in crate::sandbox) use birth::{Birth, c_strings, first, further, root_shown, show_root, wait_for_go};
 pub use blueprint::{
     Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
 };
@@ -29,8 +28,3 @@ pub use runtime::Native;
 pub(in crate::sandbox) use runtime::NativeDoor;
 pub use seccomp::{ProfileError, REFUSED_BY_DEFAULT, compile as compile_seccomp};
 pub use survey::kernel_has;
-
-/// Whether the image must be seen through an id map: its files are the host root's, the sandbox's root is not.
-pub(in crate::sandbox) fn shows_mapped_ids(blueprint: &Blueprint) -> bool {
-    matches!(blueprint.identity.map, IdMap::Ranges(_))
-}

@@ -32,7 +32,7 @@ pub(super) struct Made {
     pub(super) pid: i32,
     /// Where its end is reported.
     pub(super) report: OwnedFd,
-    /// Through this it was told to go, and tells on which device its root is.
+    /// Through this it was told to go, and shows its root.
     line: OwnedFd,
     /// Whether processes of its sandbox can outlive it: those of a PID namespace die with its init.
     leaves_others: bool,
@@ -42,8 +42,8 @@ pub(super) struct Made {
 impl Made {
     /// Ends what outlived it, and removes its cgroup. To be called once it has been waited for.
     pub(super) fn clear(&mut self) {
-        let root = self.leaves_others.then(|| native::root_device_told(&self.line)).flatten();
-        root.into_iter().for_each(orphans::kill_rooted_on);
+        let root = self.leaves_others.then(|| native::root_shown(&self.line)).flatten();
+        root.iter().for_each(orphans::kill_rooted_on);
         drop(self.cgroup.take());
     }
 }
@@ -100,8 +100,7 @@ impl<'a> Maker<'a> {
         report: &OwnedFd,
     ) -> Result<Unreported> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
-        let image =
-            native::shows_mapped_ids(blueprint).then(|| sys::clone_tree(&blueprint.image)).transpose()?;
+        let image = blueprint.maps_image.then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let filters = self.filters(&blueprint.confinement.seccomp)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
