@@ -111,7 +111,7 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     umask(Mode::from_bits_truncate(0o022));
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
-    root::raise_stage(&blueprint.stage)?;
+    root::raise_stage(&blueprint.stage, &blueprint.identity)?;
     if birth.image.is_none() {
         root::lay_image(&blueprint.image)?;
     }

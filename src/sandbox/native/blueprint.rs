@@ -53,6 +53,17 @@ pub struct Identity {
     pub map: IdMap,
 }
 
+impl Identity {
+    /// Whose the sandbox's own file systems are, as mount options: its root's, or, where only one id is mapped, that one's. An
+    /// id that is not mapped is EINVAL (user_namespaces(7)).
+    pub fn owner(&self) -> String {
+        match self.map {
+            IdMap::Own { uid, gid } => format!("uid={uid},gid={gid}"),
+            _ => "uid=0,gid=0".to_owned(),
+        }
+    }
+}
+
 /// How a new user namespace's ids are mapped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdMap {
