@@ -3,10 +3,12 @@
 
 mod agent;
 mod attempts;
+mod downstream;
 mod facts;
 mod image;
 mod judging;
 mod language;
+mod readme;
 mod schema;
 mod tables;
 mod wrong_specs;
