@@ -10,7 +10,7 @@
 //! `--skip` and cargo-nextest work. A claim that is skipped or not measured is an ignored test with the reason. Unlike libtest's own,
 //! a run that was asked for tests and measured none of them fails.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 
 use crate::cli::{Exit, Loaded, end_cleanly_on_signals, load};
 use crate::engine::{Engine, Event, Keep, Listener, Options, Outcome};
-use crate::plan::{Plan, Test};
+use crate::plan::{Entry, Plan, Skip, Test};
 use crate::report;
 use crate::sandbox::Nursery;
 
@@ -39,11 +39,11 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let required = required();
     let mut plan = plan(specs, &arguments)?;
     let slots = Arc::new(Slots::default());
-    let mut trials: Vec<Trial> = plan.tests.iter().map(|test| trial(test, &slots, &required)).collect();
+    let mut trials: Vec<Trial> = plan.entries.iter().map(|entry| trial(entry, &slots, &required)).collect();
     trials.sort_by(|one, other| one.name().cmp(other.name()));
-    let chosen: Vec<String> =
+    let chosen: HashSet<String> =
         trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
-    plan.tests.retain(|test| chosen.contains(&test.name));
+    plan.entries.retain(|entry| chosen.contains(&entry.name));
     let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual() };
     let engine = Engine::new(nursery, options).map_err(|error| broken(&error))?;
     let conclusion = std::thread::scope(|scope| {
@@ -76,39 +76,34 @@ fn verdict(arguments: &Arguments, conclusion: &Conclusion) -> ExitCode {
 
 fn plan(specs: &Path, arguments: &Arguments) -> Result<Plan, Exit> {
     let mut plan = Plan::default();
-    for Loaded { spec, prefix } in load_wanted(specs, arguments)? {
-        plan.add(&spec, &prefix, &[]).map_err(|error| wrong(&error))?;
-    }
+    load_wanted(specs, arguments, &mut plan)?;
     plan.check_names().map_err(|error| wrong(&error))?;
     Ok(plan)
 }
 
 /// A test that is asked for by its exact name costs only its own spec.
-fn load_wanted(specs: &Path, arguments: &Arguments) -> Result<Vec<Loaded>, Exit> {
-    let prefix =
-        arguments.filter.as_ref().filter(|_| arguments.exact).and_then(|name| name.split("::").next());
-    let Some(prefix) = prefix else { return load(&[specs.to_owned()]) };
+fn load_wanted(specs: &Path, arguments: &Arguments, plan: &mut Plan) -> Result<(), Exit> {
+    let name = arguments.filter.as_ref().filter(|_| arguments.exact);
+    let Some(prefix) = name.and_then(|name| name.split("::").next()) else {
+        return load(&[specs.to_owned()], |Loaded { spec, prefix }| plan.add(&spec, &prefix));
+    };
     let candidates =
         ["yaml", "yml"].map(|ending| PathBuf::from(format!("{}/{prefix}.{ending}", specs.display())));
     match candidates.into_iter().find(|path| path.is_file()) {
-        Some(path) => Ok(load(&[path])?
-            .into_iter()
-            .map(|loaded| Loaded { prefix: prefix.to_owned(), ..loaded })
-            .collect()),
+        Some(path) => load(&[path], |Loaded { spec, .. }| plan.add(&spec, prefix)),
         // Another test program of the crate has it.
-        None => Ok(Vec::new()),
+        None => Ok(()),
     }
 }
 
-fn trial(test: &Test, slots: &Arc<Slots>, required: &[String]) -> Trial {
-    let (name, slots, required) = (test.name.clone(), Arc::clone(slots), required.to_vec());
-    let told = name.clone();
-    Trial::ignorable_test(name, move || match slots.wait_for(&told) {
+fn trial(entry: &Entry, slots: &Arc<Slots>, required: &[String]) -> Trial {
+    let (name, slots, required) = (entry.name.clone(), Arc::clone(slots), required.to_vec());
+    Trial::ignorable_test(entry.name.clone(), move || match slots.wait_for(&name) {
         Told::Passed => Ok(Completion::Completed),
-        Told::Ignored { required: need, reason } if need.is_required(&required) => {
-            Err(Failed::from(format!("required, but skipped: {reason}")))
+        Told::Ignored(skip) if skip.is_required(&required) => {
+            Err(Failed::from(format!("required, but skipped: {}: {}", skip.need, skip.reason)))
         }
-        Told::Ignored { reason, .. } => Ok(Completion::ignored_with(reason)),
+        Told::Ignored(skip) => Ok(Completion::ignored_with(format!("{}: {}", skip.need, skip.reason))),
         Told::Red(text) => Err(Failed::from(text)),
     })
 }
@@ -117,7 +112,7 @@ fn trial(test: &Test, slots: &Arc<Slots>, required: &[String]) -> Trial {
 #[derive(Debug)]
 enum Told {
     Passed,
-    Ignored { required: crate::plan::Skip, reason: String },
+    Ignored(Skip),
     Red(String),
 }
 
@@ -140,21 +135,20 @@ impl Slots {
         }
     }
 
-    fn fill(&self, test: &Test, outcome: &Outcome) {
+    fn fill(&self, entry: &Entry, test: Option<&Test>, outcome: &Outcome) {
         let told = match outcome {
             Outcome::Passed => Told::Passed,
-            Outcome::Skipped(skip) => {
-                Told::Ignored { reason: format!("{}: {}", skip.need, skip.reason), required: skip.clone() }
+            Outcome::Skipped(skip) => Told::Ignored(skip.clone()),
+            Outcome::NotMeasured(reason) => {
+                Told::Ignored(Skip { need: "not measured".to_owned(), reason: reason.clone() })
             }
-            Outcome::NotMeasured(reason) => Told::Ignored {
-                required: crate::plan::Skip { need: "given".to_owned(), reason: reason.clone() },
-                reason: format!("not measured: {reason}"),
-            },
             Outcome::Failed(trouble) | Outcome::Broken(trouble) => {
-                Told::Red(report::render(test, outcome.ended(), trouble, std::io::stdout().is_terminal()))
+                let color = std::io::stdout().is_terminal();
+                let text = test.map(|test| report::render(test, outcome.ended(), trouble, color));
+                Told::Red(text.unwrap_or_else(|| trouble.message.clone().unwrap_or_default()))
             }
         };
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(test.name.clone(), told);
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.name.clone(), told);
         self.changed.notify_all();
     }
 }
@@ -164,8 +158,8 @@ struct Filling(Arc<Slots>);
 
 impl Listener for Filling {
     fn hear(&mut self, event: &Event<'_>) {
-        if let Event::Ended { test, outcome, .. } = event {
-            self.0.fill(test, outcome);
+        if let Event::Ended { entry, test, outcome, .. } = event {
+            self.0.fill(entry, *test, outcome);
         }
     }
 }

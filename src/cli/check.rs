@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, load};
+use super::{Exit, Loaded, load};
 
 /// Read specs and say what is wrong with them, without running anything
 #[derive(Debug, Args)]
@@ -15,13 +15,15 @@ pub(super) struct Check {
 
 /// Does it.
 pub(super) fn run(arguments: &Check) -> Exit {
-    match load(&arguments.specs) {
-        Ok(loaded) => {
-            let scenarios = loaded.iter().flat_map(|loaded| &loaded.spec.scenarios);
-            let claims: usize = scenarios.map(|scenario| scenario.claims.len()).sum();
-            anstream::println!("{} specs with {claims} claims are well-formed", loaded.len());
-            Exit::Held
-        }
-        Err(exit) => exit,
+    let (mut specs, mut claims) = (0, 0);
+    let counted = load(&arguments.specs, |Loaded { spec, .. }| {
+        specs += 1;
+        claims += spec.scenarios.iter().map(|scenario| scenario.claims.len()).sum::<usize>();
+        Ok(())
+    });
+    if let Err(exit) = counted {
+        return exit;
     }
+    anstream::println!("{specs} specs with {claims} claims are well-formed");
+    Exit::Held
 }

@@ -11,13 +11,12 @@ const INTERRUPTED: i32 = 130;
 /// From now on SIGINT and SIGTERM end the nursery, and with it every sandbox, before they end the runner.
 pub(crate) fn end_cleanly_on_signals(nursery: &Nursery) -> Result<()> {
     let signalled = signals::termination()?;
-    let farewell = nursery.farewell()?;
+    let farewell = nursery.farewell();
     std::thread::spawn(move || {
         wait(&signalled);
         anstream::eprintln!("\ninterrupted: ending the sandboxes");
-        farewell.say();
-        // Neither destructors nor other threads have anything left to do.
-        crate::sys::exit_now(INTERRUPTED)
+        // Neither destructors nor other threads have anything left to do; one that says farewell too waits for this.
+        farewell.say_and(|| crate::sys::exit_now(INTERRUPTED));
     });
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Loaded, load};
-use crate::plan::{Choice, Plan, choose};
+use crate::plan::{Choice, Plan};
 
 /// List the tests that specs make
 #[derive(Debug, Args)]
@@ -22,21 +22,14 @@ pub(super) struct List {
 
 /// Does it.
 pub(super) fn run(arguments: &List) -> Exit {
-    let loaded = match load(&arguments.specs) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
-    let mut plan = Plan::default();
-    for Loaded { spec, prefix } in &loaded {
-        if let Err(error) = plan.add(spec, prefix, &[]) {
-            anstream::eprintln!("error: {error}");
-            return Exit::Wrong;
-        }
+    let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
+    let mut plan = Plan::new(Choice { claims, tags, ..Choice::default() });
+    if let Err(exit) = load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix)) {
+        return exit;
     }
-    let choice = Choice { claims: arguments.claims.clone(), tags: arguments.tags.clone() };
-    for test in plan.tests.iter().filter(|test| choose(test, &choice)) {
-        let skip = test.skip.as_ref().map(|skip| format!("  (skipped: {}: {})", skip.need, skip.reason));
-        anstream::println!("{}{}", test.name, skip.unwrap_or_default());
+    for entry in &plan.entries {
+        let skip = entry.skip.as_ref().map(|skip| format!("  (skipped: {}: {})", skip.need, skip.reason));
+        anstream::println!("{}{}", entry.name, skip.unwrap_or_default());
     }
     Exit::Held
 }

@@ -1,10 +1,10 @@
 //! Reading the specs that a command names.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::plan::spec_files;
+use crate::plan::{PlanError, spec_files};
 use crate::spec::{self, Spec};
 
 use super::Exit;
@@ -18,49 +18,46 @@ pub(crate) struct Loaded {
     pub(crate) prefix: String,
 }
 
-/// The specs of these places, or of `specs/`. Everything that is wrong with any of them is said on standard error.
-pub(crate) fn load(places: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
+/// Reads the specs of these places, or of `specs/`, and hands over each in turn. Everything that is wrong with any of them is
+/// said on standard error.
+pub(crate) fn load(
+    places: &[PathBuf],
+    mut take: impl FnMut(Loaded) -> Result<(), PlanError>,
+) -> Result<(), Exit> {
+    let mut problems = 0;
+    for (path, prefix) in files(places)? {
+        match spec::load(&path) {
+            Ok(spec) => take(Loaded { spec: Arc::new(spec), prefix }).map_err(|error| say(&error))?,
+            Err(found) => {
+                problems += found.count();
+                anstream::eprintln!("{}\n", found.render(std::io::stderr().is_terminal()));
+            }
+        }
+    }
+    match problems {
+        0 => Ok(()),
+        1 => Err(say(&"1 problem in the specs; nothing was run")),
+        many => Err(say(&format!("{many} problems in the specs; nothing was run"))),
+    }
+}
+
+fn files(places: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Exit> {
     let usual = [PathBuf::from("specs")];
     let places = if places.is_empty() { &usual } else { places };
     let mut files = Vec::new();
     for place in places {
-        files.append(&mut files_of(place)?);
+        let found = spec_files(place);
+        files.append(&mut found.map_err(|error| say(&format!("cannot read {}: {error}", place.display())))?);
     }
     if files.is_empty() {
-        anstream::eprintln!("error: there are no specs (*.yaml) in {}", shown(places));
-        return Err(Exit::Wrong);
+        return Err(say(&format!("there are no specs (*.yaml) in {}", shown(places))));
     }
-    read_all(files)
+    Ok(files)
 }
 
-fn read_all(files: Vec<(PathBuf, String)>) -> Result<Vec<Loaded>, Exit> {
-    let color = std::io::stderr().is_terminal();
-    let mut loaded = Vec::new();
-    let mut problems = 0;
-    for (path, prefix) in files {
-        match spec::load(&path) {
-            Ok(spec) => loaded.push(Loaded { spec: Arc::new(spec), prefix }),
-            Err(found) => {
-                problems += found.count();
-                anstream::eprintln!("{}\n", found.render(color));
-            }
-        }
-    }
-    if problems == 0 {
-        return Ok(loaded);
-    }
-    anstream::eprintln!(
-        "error: {problems} {} in the specs; nothing was run",
-        if problems == 1 { "problem" } else { "problems" }
-    );
-    Err(Exit::Wrong)
-}
-
-fn files_of(place: &Path) -> Result<Vec<(PathBuf, String)>, Exit> {
-    spec_files(place).map_err(|error| {
-        anstream::eprintln!("error: cannot read {}: {error}", place.display());
-        Exit::Wrong
-    })
+fn say(error: &dyn std::fmt::Display) -> Exit {
+    anstream::eprintln!("error: {error}");
+    Exit::Wrong
 }
 
 fn shown(places: &[PathBuf]) -> String {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, Loaded, end_cleanly_on_signals, load};
 use crate::engine::{Engine, Keep, Listener, Options};
-use crate::plan::{Choice, Plan, choose};
+use crate::plan::{Choice, Plan};
 use crate::report::{Json, Pretty};
 use crate::sandbox::{self, Nursery, Runtime};
 
@@ -22,7 +22,7 @@ pub(super) struct Run {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// The runtimes to run on, or `all` [default: what the spec names, else native]
+    /// The runtimes to run on; `all` are all but `none`, which is no sandbox [default: what the spec names, else native]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     runtime: Vec<String>,
     /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
@@ -65,7 +65,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| broken(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
     let runtimes = runtimes(&arguments.runtime)?;
-    let plan = plan(&load(&arguments.specs)?, &runtimes, arguments)?;
+    let plan = plan(runtimes, arguments)?;
     let options = Options {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
         required: arguments.require.clone(),
@@ -82,24 +82,22 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     Ok(Exit::of(&summary))
 }
 
-fn plan(loaded: &[Loaded], runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
-    let mut plan = Plan { allow_risky: arguments.allow_risky, ..Plan::default() };
-    for Loaded { spec, prefix } in loaded {
-        plan.add(spec, prefix, runtimes).map_err(|error| wrong(&error))?;
-    }
+fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Exit> {
+    let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
+    let mut plan = Plan::new(Choice { claims, tags, runtimes, allow_risky: arguments.allow_risky });
+    load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
     plan.check_names().map_err(|error| wrong(&error))?;
-    let choice = Choice { claims: arguments.claims.clone(), tags: arguments.tags.clone() };
-    plan.tests.retain(|test| choose(test, &choice));
-    if plan.tests.is_empty() {
+    if plan.entries.is_empty() {
         return Err(wrong(&"no claim is chosen: nothing would be checked"));
     }
     Ok(plan)
 }
 
-/// The runtimes of these names.
+/// The runtimes of these names. `none` is never meant unless it is named.
 fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     if names.iter().any(|name| name == "all") {
-        return Ok(sandbox::names().into_iter().filter_map(sandbox::by_name).collect());
+        let all = sandbox::names().into_iter().filter_map(sandbox::by_name);
+        return Ok(all.filter(|runtime| runtime.isolates()).collect());
     }
     let find = |name: &String| {
         let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));

@@ -6,7 +6,7 @@ use super::stage::{Background, Stage, StageError, in_words, signal};
 use crate::agent::protocol::Ask;
 use crate::fact::{Subject, find};
 use crate::judge::{Verdict, judge_command};
-use crate::sandbox::{Captured, Commanded, Process};
+use crate::sandbox::{Captured, Commanded, NurseryError, Process};
 use crate::spec::{Action, Command, Kill, Sender, Words};
 
 /// What became of an action.
@@ -102,7 +102,7 @@ impl Stage<'_> {
                 let pid = inner_pid(&self.subject(name, deadline)?)
                     .ok_or_else(|| StageError::Nobody(name.to_owned()))?;
                 let sandbox = self.sandbox(&kill.sandbox, deadline)?;
-                let agent = sandbox.agent().ok_or_else(|| StageError::Nobody("agent".to_owned()))?;
+                let Some(agent) = sandbox.agent() else { return Ok(Done::Broken(NO_SENDER.to_owned())) };
                 let answers = agent.ask(&Ask::Kill { pid, signal: kill.signal }, deadline)?;
                 match answers.into_iter().next() {
                     Some(Ok(reading)) if reading.value == "allowed" => Ok(Done::Judged(Verdict::Held)),
@@ -131,6 +131,10 @@ impl Stage<'_> {
     }
 }
 
+/// Why nobody inside sends a signal.
+const NO_SENDER: &str = "the sandbox's first process is a command, so that there is no agent inside to send the signal: \
+send it with `exec: kill …`";
+
 /// The words that are executed.
 fn argv(words: &Words) -> Vec<String> {
     match words {
@@ -149,6 +153,7 @@ fn finish(command: &Command, process: &Process, streams: &mut Commanded, deadlin
         return Done::Failed("the command flooded its output: it wrote more than 1 MiB".to_owned());
     }
     match ended {
+        None if process.is_over() => Done::Broken(NurseryError::Gone.to_string()),
         None => Done::Failed("the command had not ended when the time was up".to_owned()),
         Some(ended) => {
             let verdict = judge_command(command, ended, &text(streams.stdout()), &text(streams.stderr()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::outcome::{Outcome, Summary};
-use crate::plan::Test;
+use crate::plan::{Entry, Test};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -15,8 +15,10 @@ pub enum Event<'a> {
     },
     /// A test has ended.
     Ended {
-        /// The test.
-        test: &'a Test,
+        /// The test, as the plan has it.
+        entry: &'a Entry,
+        /// The same with its spec; `None` where that cannot be read any more.
+        test: Option<&'a Test>,
         /// What became of it.
         outcome: &'a Outcome,
         /// How long it took.

@@ -28,12 +28,7 @@ impl Images {
         let key = (reference.to_owned(), relative_to.to_owned());
         let found =
             Arc::clone(self.found.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
-        let look_up = || {
-            if !self.store.is_built(reference, relative_to) {
-                anstream::eprintln!("building the image {reference}, which is kept for later runs");
-            }
-            self.store.rootfs(reference, relative_to).map_err(|error| error.to_string())
-        };
+        let look_up = || self.store.rootfs(reference, relative_to).map_err(|error| error.to_string());
         found.get_or_init(look_up).as_ref().map(|rootfs| rootfs.path.clone()).map_err(Clone::clone)
     }
 }

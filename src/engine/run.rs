@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::claim;
@@ -13,7 +13,7 @@ use super::keep::Keep;
 use super::outcome::{Outcome, Summary, Trouble};
 use super::stage::Stage;
 use crate::image::ImageError;
-use crate::plan::{Group, Plan, Skip, Test};
+use crate::plan::{Entry, Group, Plan, Skip, Test};
 use crate::sandbox::Nursery;
 use crate::spec::KnownIssue;
 
@@ -47,11 +47,12 @@ impl Engine {
         let began = Instant::now();
         let telling =
             Mutex::new(Telling { listener, summary: Summary::default(), required: &self.options.required });
-        tell(&telling, |telling| telling.listener.hear(&Event::Started { tests: plan.tests.len() }));
-        for test in &plan.tests {
-            if let Some(skip) = &test.skip {
+        tell(&telling, |telling| telling.listener.hear(&Event::Started { tests: plan.entries.len() }));
+        for entry in &plan.entries {
+            if let Some(skip) = &entry.skip {
+                let outcome = Outcome::Skipped(skip.clone());
                 tell(&telling, |telling| {
-                    telling.ended(test, &Outcome::Skipped(skip.clone()), Instant::now());
+                    telling.ended(entry, entry.open().as_ref(), &outcome, Instant::now())
                 });
             }
         }
@@ -66,8 +67,8 @@ impl Engine {
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.run_group(plan, group, |test, outcome, began| {
-                    tell(telling, |telling| telling.ended(test, outcome, began));
+                self.run_group(plan, group, |entry, test, outcome, began| {
+                    tell(telling, |telling| telling.ended(entry, test, outcome, began));
                 });
             }
         };
@@ -80,23 +81,31 @@ impl Engine {
     }
 
     /// Runs the tests of a group one after another, on the sandboxes that they share.
-    pub fn run_group<'a>(
-        &'a self,
-        plan: &'a Plan,
+    fn run_group(
+        &self,
+        plan: &Plan,
         group: &Group,
-        mut ended: impl FnMut(&Test, &Outcome, Instant),
+        mut ended: impl FnMut(&Entry, Result<&Test, &String>, &Outcome, Instant),
     ) {
-        let mut stage: Option<Stage<'a>> = None;
-        for test in group.tests.iter().map(|place| &plan.tests[*place]) {
+        let mut stage: Option<Stage<'_>> = None;
+        for entry in group.entries.iter().map(|place| &plan.entries[*place]) {
             let began = Instant::now();
-            let on = stage.get_or_insert_with(|| Stage::new(self, test));
-            on.turn_to(test);
-            let outcome = self.run_test(on, test);
+            let test = match entry.open() {
+                Ok(test) => Arc::new(test),
+                Err(reason) => {
+                    let outcome = Outcome::Broken(Trouble::saying(&reason));
+                    ended(entry, Err(&reason), &outcome, began);
+                    continue;
+                }
+            };
+            let on = stage.get_or_insert_with(|| Stage::new(self, Arc::clone(&test)));
+            on.turn_to(Arc::clone(&test));
+            let outcome = self.run_test(on, &test);
             // What went wrong may have left the sandbox in any state.
             if outcome.trouble().is_some() {
                 stage = None;
             }
-            ended(test, &outcome, began);
+            ended(entry, Ok(&test), &outcome, began);
         }
     }
 
@@ -138,9 +147,9 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    fn ended(&mut self, test: &Test, outcome: &Outcome, began: Instant) {
+    fn ended(&mut self, entry: &Entry, test: Result<&Test, &String>, outcome: &Outcome, began: Instant) {
         self.summary.count(outcome, self.required);
-        self.listener.hear(&Event::Ended { test, outcome, took: began.elapsed() });
+        self.listener.hear(&Event::Ended { entry, test: test.ok(), outcome, took: began.elapsed() });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -20,7 +21,7 @@ use crate::sys::signal_name;
 /// The sandboxes of a scenario, started when they are first needed.
 pub(super) struct Stage<'a> {
     engine: &'a Engine,
-    test: &'a Test,
+    test: Arc<Test>,
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
     controls: HashMap<String, Sandbox>,
@@ -58,7 +59,7 @@ pub(super) enum StageError {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(engine: &'a Engine, test: &'a Test) -> Self {
+    pub(super) fn new(engine: &'a Engine, test: Arc<Test>) -> Self {
         let directory = test.spec.path.parent().unwrap_or(Path::new(".")).to_owned();
         Self {
             engine,
@@ -72,7 +73,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Goes on with another claim of the same group.
-    pub(super) fn turn_to(&mut self, test: &'a Test) {
+    pub(super) fn turn_to(&mut self, test: Arc<Test>) {
         self.test = test;
     }
 

@@ -124,6 +124,18 @@ impl Check {
         self
     }
 
+    /// The same, with this many reasons at most; the last one says how many more there are.
+    pub(crate) fn at_most(mut self, count: usize) -> Self {
+        if let Self::Fails(misses) | Self::Broken(misses) = &mut self {
+            let more = misses.len().saturating_sub(count);
+            misses.truncate(count);
+            if let Some(last) = misses.last_mut().filter(|_| more > 0) {
+                last.label = format!("{}; and {more} more", last.label);
+            }
+        }
+        self
+    }
+
     /// The opposite; `miss` says so where the original holds.
     pub(crate) fn negate(self, miss: impl FnOnce() -> Miss) -> Self {
         match self {

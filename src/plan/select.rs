@@ -1,6 +1,7 @@
 //! Choosing among the tests.
 
 use super::test::Test;
+use crate::sandbox::Runtime;
 
 /// What to choose by; all that is given must hold.
 #[derive(Debug, Clone, Default)]
@@ -9,6 +10,10 @@ pub struct Choice {
     pub claims: Vec<String>,
     /// Tags, of which the scenario or the claim must have one.
     pub tags: Vec<String>,
+    /// The runtimes; none: each claim's own choice.
+    pub runtimes: Vec<&'static dyn Runtime>,
+    /// Whether claims that act may do so where nothing isolates the host from it.
+    pub allow_risky: bool,
 }
 
 /// Whether a test is chosen.

@@ -22,11 +22,8 @@ enum Line<'a> {
 #[derive(Serialize)]
 struct TestLine<'a> {
     name: &'a str,
-    file: String,
-    line: usize,
-    scenario: &'a str,
-    claim: &'a str,
-    runtime: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spec: Option<Place<'a>>,
     outcome: Ended,
     milliseconds: u128,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +38,9 @@ impl Listener for Json {
     fn hear(&mut self, event: &Event<'_>) {
         let line = match event {
             Event::Started { .. } => return,
-            Event::Ended { test, outcome, took } => Line::Test(line(test, outcome, took.as_millis())),
+            Event::Ended { entry, test, outcome, took } => {
+                Line::Test(line(&entry.name, *test, outcome, took.as_millis()))
+            }
             Event::Finished { summary, took } => {
                 Line::Summary { counts: summary, milliseconds: took.as_millis() }
             }
@@ -53,19 +52,35 @@ impl Listener for Json {
     }
 }
 
-fn line<'a>(test: &'a Test, outcome: &'a Outcome, milliseconds: u128) -> TestLine<'a> {
+/// Where a test comes from.
+#[derive(Serialize)]
+struct Place<'a> {
+    file: String,
+    line: usize,
+    scenario: &'a str,
+    claim: &'a str,
+    runtime: &'a str,
+}
+
+fn place(test: &Test) -> Place<'_> {
+    Place {
+        file: test.claim().source.path.display().to_string(),
+        line: test.claim().at.line,
+        scenario: &test.scenario().name,
+        claim: &test.claim().name,
+        runtime: test.runtime.name(),
+    }
+}
+
+fn line<'a>(name: &'a str, test: Option<&'a Test>, outcome: &'a Outcome, milliseconds: u128) -> TestLine<'a> {
     let (need, reason) = match outcome {
         Outcome::Skipped(skip) => (Some(skip.need.as_str()), Some(skip.reason.as_str())),
         Outcome::NotMeasured(reason) => (None, Some(reason.as_str())),
         _ => (None, None),
     };
     TestLine {
-        name: &test.name,
-        file: test.claim().source.path.display().to_string(),
-        line: test.claim().at.line,
-        scenario: &test.scenario().name,
-        claim: &test.claim().name,
-        runtime: test.runtime.name(),
+        name,
+        spec: test.map(place),
         outcome: outcome.ended(),
         milliseconds,
         need,

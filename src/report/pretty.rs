@@ -8,19 +8,20 @@ use anstyle::{AnsiColor, Style};
 
 use super::trouble;
 use crate::engine::{Ended, Event, Listener, Outcome, Summary};
-use crate::plan::{Plan, Test};
+use crate::plan::{Entry, Plan, Test};
 
 /// Tells a run on standard output, with a progress line on a terminal's standard error.
 #[derive(Debug)]
 pub struct Pretty {
     required: Vec<String>,
-    /// The place of each test in the plan.
+    /// The place in the plan of each test that has not ended.
     places: HashMap<String, usize>,
     /// Lines of tests that have ended before an earlier one.
     waiting: BTreeMap<usize, Line>,
     next: usize,
     scenario: String,
     ended: usize,
+    tests: usize,
     /// What is red, by its place in the plan.
     evidence: BTreeMap<usize, String>,
     progress: bool,
@@ -36,7 +37,8 @@ struct Line {
 impl Pretty {
     /// For this plan. `required` are the needs that must be met.
     pub fn new(plan: &Plan, required: Vec<String>) -> Self {
-        let places = plan.tests.iter().enumerate().map(|(place, test)| (test.name.clone(), place)).collect();
+        let places =
+            plan.entries.iter().enumerate().map(|(place, entry)| (entry.name.clone(), place)).collect();
         Self {
             required,
             places,
@@ -44,20 +46,25 @@ impl Pretty {
             next: 0,
             scenario: String::new(),
             ended: 0,
+            tests: plan.entries.len(),
             evidence: BTreeMap::new(),
             progress: std::io::stderr().is_terminal() && std::io::stdout().is_terminal(),
         }
     }
 
-    fn end(&mut self, test: &Test, outcome: &Outcome) {
-        let place = self.places.get(&test.name).copied().unwrap_or(0);
+    fn end(&mut self, entry: &Entry, test: Option<&Test>, outcome: &Outcome) {
+        let place = self.places.remove(&entry.name).unwrap_or(0);
         self.ended += 1;
         if let Some(trouble) = outcome.trouble() {
             let color = std::io::stdout().is_terminal();
-            self.evidence.insert(place, trouble::render(test, outcome.ended(), trouble, color));
+            let text = test.map(|test| trouble::render(test, outcome.ended(), trouble, color));
+            let message =
+                || format!("broken: {}: {}", entry.name, trouble.message.clone().unwrap_or_default());
+            self.evidence.insert(place, text.unwrap_or_else(message));
         }
-        let scenario = heading(test);
-        self.waiting.insert(place, Line { scenario, text: line(test, outcome, &self.required) });
+        let scenario = test.map(heading).unwrap_or_default();
+        let text = line(entry, test, outcome, &self.required);
+        self.waiting.insert(place, Line { scenario, text });
         self.clear_progress();
         while let Some(line) = self.waiting.remove(&self.next) {
             self.tell(&line);
@@ -76,8 +83,8 @@ impl Pretty {
     }
 
     fn show_progress(&self) {
-        if self.progress && self.ended < self.places.len() {
-            anstream::eprint!("  {} of {} claims", self.ended, self.places.len());
+        if self.progress && self.ended < self.tests {
+            anstream::eprint!("  {} of {} claims", self.ended, self.tests);
         }
     }
 
@@ -107,7 +114,7 @@ impl Listener for Pretty {
     fn hear(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { .. } => self.show_progress(),
-            Event::Ended { test, outcome, .. } => self.end(test, outcome),
+            Event::Ended { entry, test, outcome, .. } => self.end(entry, *test, outcome),
             Event::Finished { summary, took } => self.finish(summary, *took),
         }
     }
@@ -119,19 +126,25 @@ fn heading(test: &Test) -> String {
     format!("{}  {}{row}", test.spec.path.display(), test.scenario().name)
 }
 
-fn line(test: &Test, outcome: &Outcome, required: &[String]) -> String {
+fn line(entry: &Entry, test: Option<&Test>, outcome: &Outcome, required: &[String]) -> String {
     let style = style(outcome, required);
     let word = outcome.ended().word();
-    let row = &test.claim().row;
-    let row = if row.is_empty() { String::new() } else { format!(" ({row})") };
-    let runtime = test.runtime.name();
-    let runtime = if runtime == "native" { String::new() } else { format!(" [{runtime}]") };
+    let sentence = test.map_or_else(|| entry.name.clone(), sentence);
     let reason = match outcome {
         Outcome::Skipped(skip) => format!(": {}: {}", skip.need, skip.reason),
         Outcome::NotMeasured(reason) => format!(": {reason}"),
         _ => String::new(),
     };
-    format!("  {style}{word:<12}{style:#} {}{row}{runtime}{reason}", test.claim().name)
+    format!("  {style}{word:<12}{style:#} {sentence}{reason}")
+}
+
+/// The claim, with its row, and the runtime where it is not the built-in one.
+fn sentence(test: &Test) -> String {
+    let row = &test.claim().row;
+    let row = if row.is_empty() { String::new() } else { format!(" ({row})") };
+    let runtime = test.runtime.name();
+    let runtime = if runtime == "native" { String::new() } else { format!(" [{runtime}]") };
+    format!("{}{row}{runtime}", test.claim().name)
 }
 
 fn style(outcome: &Outcome, required: &[String]) -> Style {

@@ -1,13 +1,16 @@
 //! The directory of a run: where sandboxes are staged, each in its own mount namespace. To the host it stays empty.
 //!
-//! Its name carries the run's tag, and its lock says that the run is alive: a later run sweeps what a killed one left.
+//! Its name carries the run's tag, and a lock on it says that the run is alive: a later run sweeps what a killed one left.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 
 use super::native::cgroup;
+use super::nursery::kill_of_run;
 use crate::sys::{self, Failure, Result};
 
 /// The directory of a run.
@@ -20,18 +23,21 @@ pub struct RunDirectory {
 }
 
 const STAGE: &str = "stage";
-const LOCK: &str = "lock";
 
 impl RunDirectory {
     /// Makes the directory, and sweeps those of runs that have died.
     pub fn create() -> Result<Self> {
         sweep();
-        let tag = format!("{}-{}", std::process::id(), &sys::random_word()?[..8]);
-        let path = parent().join(directory_name(&tag));
-        create_dir(&path)?;
-        create_dir(&path.join(STAGE))?;
-        let lock = take_lock(&path).map_err(|error| Failure::from_io("flock", &[&path], &error))?;
-        Ok(Self { path, tag, _lock: lock })
+        loop {
+            let tag = format!("{}-{}", std::process::id(), &sys::random_word()?[..8]);
+            let path = parent().join(directory_name(&tag));
+            DirBuilder::new().mode(0o700).create(&path).map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
+            // Between the two calls another run may have taken it for a dead one's.
+            let Some(lock) = lock(&path)? else { continue };
+            let stage = path.join(STAGE);
+            fs::create_dir(&stage).map_err(|error| Failure::from_io("mkdir", &[&stage], &error))?;
+            return Ok(Self { path, tag, _lock: lock });
+        }
     }
 
     /// The tag that everything of this run carries.
@@ -44,8 +50,10 @@ impl RunDirectory {
         self.path.join(STAGE)
     }
 
-    /// Removes it. It holds nothing but what was made here; anything else stays, rather than be deleted unseen.
+    /// Removes it, with the cgroups of the run. It holds nothing but what was made here; anything else stays, rather than be
+    /// deleted unseen.
     pub fn remove(&self) {
+        cgroup::sweep(&self.tag);
         remove(&self.path);
     }
 }
@@ -58,43 +66,43 @@ fn directory_name(tag: &str) -> String {
     format!("airtight-{}-{tag}", Uid::effective())
 }
 
-fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir(path).map_err(|error| Failure::from_io("mkdir", &[&path], &error))
+/// Locks the directory itself. `None`: it is there no longer.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let Ok(file) = open(path) else { return Ok(None) };
+    file.lock().map_err(|error| Failure::from_io("flock", &[&path], &error))?;
+    let same = open(path).and_then(|found| Ok(found.metadata()?.ino() == file.metadata()?.ino()));
+    Ok(same.unwrap_or(false).then_some(file))
 }
 
-/// The lock has its name only once it is held, so that no other run finds it free.
-fn take_lock(directory: &Path) -> std::io::Result<File> {
-    let unnamed = directory.join("unlocked");
-    let lock = File::create(&unnamed)?;
-    lock.lock()?;
-    fs::rename(&unnamed, directory.join(LOCK))?;
-    Ok(lock)
+/// Never through a symbolic link: anyone can put one into /tmp.
+fn open(path: &Path) -> std::io::Result<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
 fn remove(path: &Path) {
     // Each call fails only where something is there that is not ours.
     let _ = fs::remove_dir(path.join(STAGE));
-    let _ = fs::remove_file(path.join(LOCK));
     let _ = fs::remove_dir(path);
 }
 
 /// Removes what runs left that were killed together with their nursery: their locks are free.
 fn sweep() {
     let prefix = directory_name("");
-    let mut left = false;
     for entry in fs::read_dir(parent()).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_string_lossy().starts_with(&prefix);
-        if ours && is_dead(&entry.path()) {
-            remove(&entry.path());
-            left = true;
-        }
-    }
-    if left {
-        cgroup::sweep(|tag| parent().join(directory_name(tag)).exists());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(tag) = name.strip_prefix(&prefix) else { continue };
+        // The lock is held until it is gone, so that no two sweep the same.
+        let Some(_lock) = lock_of_dead(&entry.path()) else { continue };
+        kill_of_run(&name, tag);
+        cgroup::sweep(tag);
+        remove(&entry.path());
     }
 }
 
-fn is_dead(path: &Path) -> bool {
-    // Without a lock file it is being made, or is not ours.
-    File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
+/// The lock of a directory of ours that nobody else holds.
+fn lock_of_dead(path: &Path) -> Option<File> {
+    let file = open(path).ok()?;
+    let ours = file.metadata().ok()?.uid() == Uid::effective().as_raw();
+    (ours && file.try_lock().is_ok()).then_some(file)
 }

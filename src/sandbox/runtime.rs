@@ -27,6 +27,12 @@ pub trait Runtime: Send + Sync {
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError>;
 }
 
+impl std::fmt::Debug for dyn Runtime {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// A sandbox to be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'a> {

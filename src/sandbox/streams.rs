@@ -81,7 +81,7 @@ impl Commanded {
     /// Feeds and reads the streams until the process has ended, one of them floods, or the deadline has passed. What the
     /// process wrote is all there once it has ended; children that hold the pipes are not waited for.
     pub fn run(&mut self, process: &Process, deadline: Instant) -> Option<Ended> {
-        while process.ended().is_none() && !self.flooded() && Instant::now() < deadline {
+        while !process.is_over() && !self.flooded() && Instant::now() < deadline {
             self.wait(process, deadline);
             self.transfer();
         }

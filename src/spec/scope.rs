@@ -57,6 +57,14 @@ impl Scope {
         fixed.into_iter().chain(named.cloned()).chain(outside).collect()
     }
 
+    /// Whether `inside` means the inside of this very name. A command in the background answers no questions, and what joined looks from
+    /// inside already: to both of them `inside` is the sandbox's first process.
+    fn is_seen_from_itself(&self, own: &str, frame: &Frame<'_>) -> bool {
+        let joined = self.agents.iter().any(|name| name == own);
+        let looks_inside = matches!(frame.view, Some(View::Inside(_)));
+        !self.commands.iter().any(|name| name == own) && !(joined && looks_inside)
+    }
+
     /// The viewpoint that `same_as` names: `outside` and `inside` are those of the same process.
     pub(super) fn other_view(&self, node: &Node, frame: &Frame<'_>, notes: &mut Notes) -> Option<View> {
         let word = super::arguments::plain_text(node, notes)?;
@@ -66,7 +74,7 @@ impl Scope {
         };
         let view = match word.as_str() {
             "outside" => Some(View::Outside(own.to_owned())),
-            "inside" if !self.commands.iter().any(|name| name == own) => Some(View::Inside(own.to_owned())),
+            "inside" if self.is_seen_from_itself(own, frame) => Some(View::Inside(own.to_owned())),
             word => self.view(word),
         };
         let Some(view) = view else {

@@ -36,6 +36,10 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
 
 /// Sends one message whole, with descriptors. A peer that has gone is EPIPE, never a signal.
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> Result<()> {
+    // The receiver would cut it.
+    if bytes.len() > LONGEST {
+        return Err(Failure::new("sendmsg", &[&bytes.len()], Errno::EMSGSIZE));
+    }
     let rights = [ControlMessage::ScmRights(fds)];
     let control: &[ControlMessage<'_>] = if fds.is_empty() { &[] } else { &rights };
     let slices = [IoSlice::new(bytes)];

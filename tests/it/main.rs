@@ -4,11 +4,15 @@
 mod agent;
 mod attempts;
 mod downstream;
+mod broken_on_purpose;
 mod facts;
 mod image;
 mod judging;
 mod language;
 mod readme;
+mod runs;
 mod schema;
 mod tables;
+mod unharmed;
+mod watch;
 mod wrong_specs;

@@ -8,6 +8,9 @@ use crate::fact::{Kind, Value};
 
 use super::logic::{equal, nothing_to_compare};
 
+/// How many elements are told of that are not as they should be: a hundred of them say no more than three.
+const TOLD: usize = 3;
+
 pub(in crate::expect) fn contains(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
     let Argument::Value(part) = &matching.argument else { return nothing_to_compare(matching) };
     let inner = kind.of_elements().unwrap_or(Kind::Any);
@@ -60,7 +63,8 @@ pub(in crate::expect) fn count(matching: &Matching, _: &Kind, value: &Value, sce
     };
     let check = evaluate(inner, &Kind::Int, &Value::from(length), scene);
     relabel(check, |miss| {
-        miss.label = format!("expected {} elements, observed {length}: {}", miss.expected, show(value));
+        let noun = if miss.expected == "1" { "element" } else { "elements" };
+        miss.label = format!("expected {} {noun}, observed {length}: {}", miss.expected, show(value));
     })
 }
 
@@ -80,6 +84,7 @@ pub(in crate::expect) fn each(matching: &Matching, kind: &Kind, value: &Value, s
         let check = of_element(inner, kind, element, scene);
         relabel(check, |miss| miss.extra = vec![element.clone()])
     }))
+    .at_most(TOLD)
 }
 
 pub(in crate::expect) fn none(matching: &Matching, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
@@ -92,6 +97,7 @@ pub(in crate::expect) fn none(matching: &Matching, kind: &Kind, value: &Value, s
         let miss = || Miss::new(matching.at, describe_matching(matching), element);
         of_element(inner, kind, element, scene).negate(|| Miss { extra: vec![element.clone()], ..miss() })
     }))
+    .at_most(TOLD)
 }
 
 pub(in crate::expect) fn has_key(matching: &Matching, _: &Kind, value: &Value, _: &Scene<'_>) -> Check {

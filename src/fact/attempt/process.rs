@@ -9,12 +9,25 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::outcome::{outcome, parse_pid, with_undoing};
+use super::outcome::{check_probe, outcome, parse_pid, with_undoing};
 use crate::fact::{Attempt, Reading, Unobserved};
-use crate::sys::signals;
+use crate::sys::{fork_and_wait, signals};
 
 /// How long a traced process may take to stop, so that it can be let go.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `fork`
+pub(super) const FORK: Attempt = Attempt {
+    name: "fork",
+    object: "probe",
+    brief: "Makes a child, which ends at once.",
+    long: "fork(2), then waitpid(2). ENOMEM: the PID namespace of its children has lost its first process, \
+           pid_namespaces(7); EAGAIN: a limit of processes is reached. In a PID namespace for children that has no process \
+           yet, the child is its first: after it there can be no other.",
+    example: "attempts: { fork: { probe: allowed } }",
+    check: check_probe,
+    attempt: |_| outcome("fork()", fork_and_wait()),
+};
 
 /// `kill`
 pub(super) const KILL: Attempt = Attempt {

@@ -14,6 +14,7 @@ pub static ATTEMPTS: &[Attempt] = &[
     mount::UMOUNT,
     mount::PIVOT_ROOT,
     mount::CHROOT,
+    process::FORK,
     process::KILL,
     process::PTRACE,
     namespace::SETNS,

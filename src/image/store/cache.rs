@@ -73,14 +73,6 @@ impl Store {
         }
     }
 
-    /// Whether [`Store::rootfs`] will find the image in the cache.
-    pub fn is_built(&self, reference: &str, relative_to: &Path) -> bool {
-        match resolve(reference, relative_to, &self.imported_names()) {
-            Ok(Target::Recipe(draft)) => self.warm(&key(&draft)).is_some(),
-            Ok(Target::Imported(_)) | Err(_) => true,
-        }
-    }
-
     /// Whether [`Store::rootfs`] can succeed here: the image is in the cache, or it can be built. Nothing is built. For a Debian
     /// suite the mirror is asked, which may take some seconds.
     ///
@@ -148,6 +140,7 @@ impl Store {
     }
 
     fn build(&self, work: &Work, draft: &Draft) -> Result<Rootfs> {
+        anstream::eprintln!("building the image {}, which is kept for later runs", draft.name);
         let building = self.root.join("building");
         // What cannot be swept now, a later build will try again.
         sweep(&building).ok();

@@ -111,7 +111,7 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     }
     identity::become_root(&blueprint.identity)?;
     birth.image.as_ref().map_or(Ok(()), root::lay_mapped_image)?;
-    let new_root = root::raise_root(blueprint.creates(Namespace::User))?;
+    let new_root = root::raise_root(&blueprint.stage, blueprint.creates(Namespace::User))?;
     name_host(blueprint)?;
     if blueprint.creates(Namespace::Net) {
         sys::bring_loopback_up()?;

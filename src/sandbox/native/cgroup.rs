@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use procfs::process::Process;
 
 use super::blueprint::CgroupLimits;
@@ -13,7 +16,10 @@ use crate::sys::{Failure, Result};
 /// The prefix of every cgroup directory of airtight's.
 pub(in crate::sandbox) const PREFIX: &str = "airtight-";
 
-/// A sandbox's cgroups.
+/// How long a cgroup may take to be empty once its members have been killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A sandbox's cgroups. Dropping it kills what is left in them, and removes them.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Cgroup {
     directories: Vec<PathBuf>,
@@ -35,9 +41,9 @@ impl Cgroup {
         }
         let name = format!("{PREFIX}{tag}.{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let mut cgroup = Self { directories: Vec::new() };
-        // What was made before a failure is removed again.
-        let made = settings(limits).iter().try_for_each(|setting| cgroup.apply(setting, &name));
-        made.inspect_err(|_| cgroup.remove()).map(|()| Some(cgroup))
+        // What was made before a failure is dropped, and so removed again.
+        settings(limits).iter().try_for_each(|setting| cgroup.apply(setting, &name))?;
+        Ok(Some(cgroup))
     }
 
     fn apply(&mut self, setting: &Setting, name: &str) -> Result<()> {
@@ -57,24 +63,40 @@ impl Cgroup {
             .iter()
             .try_for_each(|directory| write(&directory.join("cgroup.procs"), &pid.to_string()))
     }
+}
 
-    /// Removes the directories. They must be empty: the sandbox has ended.
-    pub(in crate::sandbox) fn remove(&self) {
-        for directory in &self.directories {
-            remove(directory);
-        }
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        self.directories.iter().for_each(|directory| remove(directory));
     }
 }
 
-/// The kernel counts a process as gone from its cgroup a moment after it has been waited for; what stays all the same is
-/// swept by the next run.
+/// Removes a cgroup with those that the sandbox made in it. What is left in them is killed: a process may have outlived the
+/// sandbox's first one. The kernel counts a process as gone a moment after it has been waited for.
 fn remove(directory: &Path) {
-    for _ in 0..1000 {
-        match fs::remove_dir(directory) {
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => std::thread::yield_now(),
-            _ => return,
-        }
+    let until = Instant::now() + PATIENCE;
+    while fs::remove_dir(directory).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY)) && Instant::now() < until {
+        end_members(directory);
+        below_it(directory).for_each(|below| remove(&below));
+        std::thread::yield_now();
     }
+}
+
+fn end_members(directory: &Path) {
+    // From now on no member can fork; there is no such file where pids are not controlled.
+    let _ = fs::write(directory.join("pids.max"), "0");
+    // All at once: Linux 5.14, version 2 (cgroups(7)).
+    let _ = fs::write(directory.join("cgroup.kill"), "1");
+    let members = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    // One of another PID namespace is shown as 0, which to kill(2) is everyone in the caller's process group.
+    for pid in members.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+fn below_it(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
 /// Moves the caller into the cgroups of another process.
@@ -91,26 +113,23 @@ pub(in crate::sandbox) fn enter_cgroups_of(pid: i32) -> Result<()> {
 
 /// Whether limits of these kinds can be set on this machine: tried, by making a cgroup and removing it.
 pub(in crate::sandbox) fn can_limit(limits: &CgroupLimits) -> Result<()> {
-    let cgroup = Cgroup::create(&format!("probe-{}", std::process::id()), limits)?;
-    cgroup.iter().for_each(Cgroup::remove);
-    Ok(())
+    Cgroup::create(&probe(&std::process::id().to_string()), limits).map(drop)
 }
 
-/// Removes what earlier runs left: cgroups whose run's process is no more.
-pub(in crate::sandbox) fn sweep(alive: impl Fn(&str) -> bool) {
+/// The tag of the cgroups by which a runner finds out what can be limited.
+fn probe(runner: &str) -> String {
+    format!("{runner}-probe")
+}
+
+/// Removes the cgroups of a run that has ended, or has died.
+pub(in crate::sandbox) fn sweep(tag: &str) {
+    let runner = tag.split('-').next().unwrap_or_default();
+    let prefixes = [format!("{PREFIX}{tag}."), format!("{PREFIX}{}.", probe(runner))];
     for controller in ["memory", "pids", "cpu"] {
         let Ok(hierarchy) = Hierarchy::of(controller) else { continue };
-        for entry in fs::read_dir(&hierarchy.parent).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let tag = name
-                .strip_prefix(PREFIX)
-                .and_then(|rest| rest.rsplit_once('.'))
-                .map(|(tag, _)| tag.to_owned());
-            if tag.is_some_and(|tag| !alive(&tag)) {
-                // One that still has processes is not ours to remove.
-                let _ = fs::remove_dir(entry.path());
-            }
-        }
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let ours = |path: &PathBuf| prefixes.iter().any(|prefix| name(path).starts_with(prefix));
+        below_it(&hierarchy.parent).filter(ours).for_each(|directory| remove(&directory));
     }
 }
 

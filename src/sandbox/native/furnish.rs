@@ -95,7 +95,7 @@ fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
         "newinstance,ptmxmode=0666,mode=0620",
     )?;
-    mount_new(root, "tmpfs", "/dev/shm", QUIET, "mode=1777,uid=0,gid=0,size=64m")?;
+    mount_new(root, "tmpfs", "/dev/shm", QUIET, "mode=1777,uid=0,gid=0,size=64m,nr_inodes=10000")?;
     // The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
     if blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User) {
         mount_new(root, "mqueue", "/dev/mqueue", QUIET, "")?;

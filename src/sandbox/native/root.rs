@@ -21,19 +21,19 @@ const UPPER: &str = "upper";
 const WORK: &str = "work";
 pub(in crate::sandbox) const ROOT: &str = "root";
 
+/// How much a sandbox can write to its root before that is full (ENOSPC): it is the host's memory that it fills.
+const ROOT_SIZE: &str = "512m";
+/// How many files it can make there, or change: each takes about a KiB of the kernel's memory.
+const ROOT_FILES: u32 = 100_000;
+
 /// Cuts the mount namespace off from the host's, and lays out the stage on a tmpfs of its own. Afterwards the stage is the
 /// working directory. This needs the runner's own identity, which alone may be able to reach the stage.
 pub(in crate::sandbox) fn raise_stage(stage: &Path) -> Result<()> {
     // A mount made here must not reach the host: on most systems `/` is shared (mount_namespaces(7)).
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
     // The ids are those of the sandbox's own root, which may be other than the one that mounts.
-    mount_at(
-        Some("tmpfs"),
-        stage,
-        Some("tmpfs"),
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
-        "mode=0755,uid=0,gid=0",
-    )?;
+    let options = format!("mode=0755,uid=0,gid=0,size={ROOT_SIZE},nr_inodes={ROOT_FILES}");
+    mount_at(Some("tmpfs"), stage, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, &options)?;
     chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))
 }
 
@@ -50,15 +50,17 @@ pub(in crate::sandbox) fn lay_mapped_image(image: &OwnedFd) -> Result<()> {
     sys::attach(image.as_fd(), Path::new(LOWER))
 }
 
-/// Lays the overlay over the image and gives a descriptor of the new root.
-pub(in crate::sandbox) fn raise_root(in_user_namespace: bool) -> Result<OwnedFd> {
+/// Lays the overlay over the image and gives a descriptor of the new root. The overlay's source, which means nothing to the
+/// kernel, is the name of the run's directory: by it a later run finds what this one could not end.
+pub(in crate::sandbox) fn raise_root(stage: &Path, in_user_namespace: bool) -> Result<OwnedFd> {
     for directory in [UPPER, WORK, ROOT] {
         make_directory(directory)?;
     }
     // In a user namespace the overlay keeps its marks in user.overlay.*: trusted.* is for the host's root alone (5.11).
     let marks = if in_user_namespace { ",userxattr" } else { "" };
     let layers = format!("lowerdir={LOWER},upperdir={UPPER},workdir={WORK}{marks}");
-    mount_at(Some("overlay"), Path::new(ROOT), Some("overlay"), MsFlags::empty(), &layers)?;
+    let run = stage.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str).unwrap_or("overlay");
+    mount_at(Some(run), Path::new(ROOT), Some("overlay"), MsFlags::empty(), &layers)?;
     let root = nix::fcntl::open(ROOT, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
     root.map_err(|errno| Failure::new("open", &[&ROOT], errno))
 }

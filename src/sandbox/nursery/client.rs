@@ -1,16 +1,15 @@
 //! The runner's side: starting the nursery, and the processes it makes.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
+use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
 use rustix::process::pidfd_send_signal;
 
+use super::farewell::Farewell;
 use super::protocol::{Report, Request};
 use super::serve;
 use crate::fact::Ended;
@@ -47,35 +46,31 @@ pub enum NurseryError {
 #[derive(Debug)]
 pub struct Nursery {
     farewell: Farewell,
-    run: RunDirectory,
-}
-
-/// What ends the nursery.
-#[derive(Debug)]
-pub struct Farewell {
-    socket: OwnedFd,
-    pid: i32,
+    run: Arc<RunDirectory>,
 }
 
 impl Nursery {
     /// Forks the nursery. To be called before the first thread is started.
     pub fn start() -> Result<Self, NurseryError> {
-        let run = RunDirectory::create()?;
+        let run = Arc::new(RunDirectory::create()?);
         let (ours, theirs) = sys::socket_pair()?;
+        // What the nursery made falls to the runner should the nursery die before it.
+        prctl::set_child_subreaper(true)
+            .map_err(|errno| Failure::new("prctl", &[&"PR_SET_CHILD_SUBREAPER"], errno))?;
         match sys::fork(false)? {
             Cloned::Child => {
                 drop(ours);
                 serve::serve(&theirs, &run)
             }
-            Cloned::Parent(child) => Ok(Self { farewell: Farewell { socket: ours, pid: child.pid }, run }),
+            Cloned::Parent(child) => {
+                Ok(Self { farewell: Farewell::new(ours, child, Arc::clone(&run)), run })
+            }
         }
     }
 
     /// Another handle that can end it.
-    pub fn farewell(&self) -> Result<Farewell, Failure> {
-        let socket =
-            self.farewell.socket.try_clone().map_err(|error| Failure::from_io("dup", &[], &error))?;
-        Ok(Farewell { socket, pid: self.farewell.pid })
+    pub fn farewell(&self) -> Farewell {
+        self.farewell.clone()
     }
 
     /// The directory of this run.
@@ -94,19 +89,17 @@ impl Nursery {
             serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
         let [input, output, errors] = streams;
         let fds = [input, output, errors, theirs.as_raw_fd()];
-        sys::send(self.farewell.socket.as_fd(), &bytes, &fds).map_err(|_| NurseryError::Gone)?;
+        sys::send(self.farewell.socket().as_fd(), &bytes, &fds).map_err(unsent)?;
         drop(theirs);
         Process::await_birth(ours)
     }
 }
 
-impl Farewell {
-    /// Ends the nursery and everything it made, and waits until it has cleaned up.
-    pub fn say(&self) {
-        // To the nursery this is the end of the runner. It fails only if the nursery has gone already.
-        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
-        // Likewise.
-        let _ = waitpid(Pid::from_raw(self.pid), None);
+/// Only a peer that has gone is EPIPE or ECONNRESET.
+fn unsent(failure: Failure) -> NurseryError {
+    match failure.errno {
+        libc::EPIPE | libc::ECONNRESET => NurseryError::Gone,
+        _ => NurseryError::System(failure),
     }
 }
 
@@ -207,6 +200,13 @@ impl Process {
         let _ = pipe::wait(&self.pidfd, PollFlags::POLLIN, deadline);
     }
 
+    /// Whether nothing more will be heard of it: it has ended, or the nursery has gone.
+    pub fn is_over(&self) -> bool {
+        self.catch_up(Instant::now());
+        let last = self.last();
+        last.ended.is_some() || last.gone
+    }
+
     fn last(&self) -> Last {
         self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
@@ -231,5 +231,13 @@ impl Process {
             }
             deadline = Instant::now();
         }
+    }
+}
+
+impl Drop for Process {
+    /// A process that nobody watches any more is ended: an error on the way must not leave it running.
+    fn drop(&mut self) {
+        // It fails only for a process that is gone.
+        let _ = self.signal(Signal::SIGKILL);
     }
 }

@@ -36,10 +36,10 @@ pub(super) struct Made {
 
 impl Made {
     /// Ends what outlived it, and removes its cgroup. To be called once it has been waited for.
-    pub(super) fn clear(&self) {
+    pub(super) fn clear(&mut self) {
         let root = self.leaves_others.then(|| native::root_device_told(&self.line)).flatten();
         root.into_iter().for_each(orphans::kill_rooted_on);
-        self.cgroup.iter().for_each(Cgroup::remove);
+        drop(self.cgroup.take());
     }
 }
 
@@ -72,13 +72,15 @@ impl<'a> Maker<'a> {
         let made = match request {
             Request::Native { blueprint, role } => self.native(blueprint, role, streams, &report),
             Request::Join { blueprint, pid, role } => self.join(blueprint, *pid, role, streams, &report),
-            Request::Launch(launch) => start(launch, streams, &report),
+            Request::Launch(launch) => start(launch, self.run.tag(), streams, &report),
         };
         match made {
             Ok(Unreported { child, line, leaves_others, cgroup }) => {
                 let born = Report::Born { pid: child.pid };
-                // A runner that has gone is noticed by the loop.
-                let _ = born.send(report.as_fd(), &[child.pidfd.as_raw_fd()]);
+                if born.send(report.as_fd(), &[child.pidfd.as_raw_fd()]).is_err() {
+                    // Nobody waits for it any more.
+                    let _ = kill(Pid::from_raw(child.pid), Signal::SIGKILL);
+                }
                 Ok(Made { pid: child.pid, report, line, leaves_others, cgroup })
             }
             Err(failure) => Err((failure, report)),
@@ -158,12 +160,12 @@ impl<'a> Maker<'a> {
 }
 
 /// Starts a runtime's own command line.
-fn start(launch: &Launch, streams: &[OwnedFd; 3], report: &OwnedFd) -> Result<Unreported> {
+fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -> Result<Unreported> {
     let (line, inside) = sys::socket_pair()?;
     match sys::fork(false)? {
         Cloned::Child => {
             let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-            launcher::launch(launch, fds)
+            launcher::launch(launch, tag, fds)
         }
         Cloned::Parent(child) => {
             sys::send(line.as_fd(), b"go", &[])?;
@@ -199,9 +201,10 @@ fn let_go(
     sys::send(line.as_fd(), b"go", &[])
 }
 
+/// Kills what has not been told to go, and waits for it: its cgroup can be removed only then.
 fn abandon(child: &Child) {
-    // It waits to be told to go, and is waited for by the loop.
     let _ = kill(Pid::from_raw(child.pid), Signal::SIGKILL);
+    let _ = waitpid(Pid::from_raw(child.pid), None);
 }
 
 /// `None` in the new process.

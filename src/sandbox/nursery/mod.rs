@@ -4,11 +4,14 @@
 //! and it outlives the runner just long enough to kill and clean up whatever the runner left when it died.
 
 mod client;
+mod farewell;
 mod make;
 mod orphans;
 mod protocol;
 mod serve;
 
-pub use client::{Farewell, Nursery, NurseryError, Process};
+pub use client::{Nursery, NurseryError, Process};
+pub use farewell::Farewell;
 
+pub(in crate::sandbox) use orphans::{MARK, kill_of_run};
 pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request};

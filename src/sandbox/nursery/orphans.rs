@@ -8,28 +8,37 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 /// How long killed processes may take to be gone. Only a process stuck in the kernel takes longer, and nothing helps then.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Kills every process whose root is on this device: a sandbox's overlay has a device number of its own, which a process
-/// keeps wherever it goes.
+/// The variable in the environment of whatever a run starts on the host or through a runtime: the run's tag.
+pub(in crate::sandbox) const MARK: &str = "AIRTIGHT_ID";
+
+/// Kills every process with a thread whose root is on this device: a sandbox's overlay has a device number of its own. One that
+/// has chrooted itself elsewhere is found at the end of the run, among the nursery's descendants.
 pub(super) fn kill_rooted_on(device: u64) {
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
-        let rooted: Vec<i32> = processes().filter(|pid| root_device(*pid) == Some(device)).collect();
-        if rooted.is_empty() {
-            return;
-        }
-        rooted.into_iter().for_each(end);
-    }
+    kill_all(|pid| root_devices(pid).any(|root| root == device));
+}
+
+/// Kills what a run left whose nursery was killed too: what has the run's overlay among its mounts, or the run's mark in
+/// its environment.
+pub(in crate::sandbox) fn kill_of_run(overlay: &str, tag: &str) {
+    let (mounted, marked) = (format!(" - overlay {overlay} "), format!("{MARK}={tag}\0"));
+    let has = |pid: i32, file: &str, text: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+    };
+    kill_all(|pid| has(pid, "mountinfo", &mounted) || has(pid, "environ", &marked));
 }
 
 /// Kills every descendant of this process, which is the subreaper of them all, and waits for each.
 pub(super) fn kill_all_descendants() {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
-        children().for_each(end);
+        // A child's PID stays its own until it is waited for here.
+        children().for_each(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap_or_default());
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Err(Errno::ECHILD) => return,
             Ok(nix::sys::wait::WaitStatus::StillAlive) => std::thread::yield_now(),
@@ -38,14 +47,27 @@ pub(super) fn kill_all_descendants() {
     }
 }
 
-/// A zombie's root cannot be read, and it needs no killing.
-fn root_device(pid: i32) -> Option<u64> {
-    fs::metadata(format!("/proc/{pid}/root/.")).ok().map(|root| root.st_dev())
+/// Looks again until there is none: what was not there a moment ago may be the child of one that was.
+fn kill_all(belongs: impl Fn(i32) -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        if processes().filter(|pid| belongs(*pid) && end(*pid, &belongs)).count() == 0 {
+            return;
+        }
+    }
 }
 
-fn end(pid: i32) {
-    // One that has just ended is what was wanted.
-    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+/// Kills a process by its pidfd, after a second look: between the first one and the pidfd the PID may have come to mean another.
+fn end(pid: i32, belongs: impl Fn(i32) -> bool) -> bool {
+    let pidfd = rustix::process::Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(pidfd) = pidfd.filter(|_| belongs(pid)) else { return false };
+    pidfd_send_signal(&pidfd, rustix::process::Signal::KILL).is_ok()
+}
+
+/// Of all threads: the first one may have ended before the others. That of a zombie cannot be read, and needs no killing.
+fn root_devices(pid: i32) -> impl Iterator<Item = u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| Some(fs::metadata(thread.path().join("root/.")).ok()?.st_dev()))
 }
 
 fn processes() -> impl Iterator<Item = i32> {

@@ -103,7 +103,7 @@ impl Serving<'_> {
     fn reap(&mut self) {
         while let Some((pid, ended)) = next_ended() {
             let Some(place) = self.members.iter().position(|made| made.pid == pid) else { continue };
-            let made = self.members.swap_remove(place);
+            let mut made = self.members.swap_remove(place);
             made.clear();
             drop(Report::Ended(ended).send(made.report.as_fd(), &[]));
         }
@@ -112,7 +112,7 @@ impl Serving<'_> {
     /// Kills every process that is left, and waits for each.
     fn clear(&mut self) {
         orphans::kill_all_descendants();
-        self.members.drain(..).for_each(|made| made.clear());
+        self.members.drain(..).for_each(|mut made| made.clear());
     }
 }
 

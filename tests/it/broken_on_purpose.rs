@@ -1,0 +1,233 @@
+//! The bundled specs, with the causes of their claims removed: what stays green then checks nothing.
+//!
+//! Claims that only look are judged without any sandbox. Claims that act are not, because they would act on the host: they are judged in
+//! a sandbox that lacks what they are about.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use airtight::plan::spec_files;
+use airtight::spec::load;
+
+use super::runs::{Told, run};
+
+/// A spec with one cause removed, and the claims that must fail then.
+struct Breakage {
+    /// The spec, below `specs/`.
+    spec: &'static str,
+    /// What is replaced in its text by what. `TMP` stands for a folder of the host that anybody may write to.
+    changes: &'static [(&'static str, &'static str)],
+    /// The sentences of claims that must fail.
+    red: &'static [&'static str],
+}
+
+/// All namespaces but the PID namespace. The user namespace stays, so that a `kill -9 1` that leaves the sandbox is refused: PID 1 is then
+/// the machine's.
+const NO_PID: (&str, &str) = ("image: base", "image: base\n  new: [user, mount, net, uts, ipc, cgroup]");
+
+const NO_USER: (&str, &str) = ("image: base", "image: base\n  new: [pid, mount, net, uts, ipc, cgroup]");
+
+const BREAKAGES: &[Breakage] = &[
+    Breakage {
+        spec: "pid/first-process.yaml",
+        changes: &[("new: all", "new: [user, mount, net, uts, ipc, cgroup]")],
+        red: &[
+            "sees itself as PID 1, and no parent",
+            "is another number on the host",
+            "answers `echo $$` with 1",
+            "sees no process but its own",
+            "is alone in its ps",
+            "sees what it starts, and nothing else",
+        ],
+    },
+    Breakage {
+        spec: "pid/unshare-fork.yaml",
+        changes: &[("[--pid, --fork, --mount-proc]", "[--fork, --mount-proc]")],
+        red: &[
+            "sees itself as PID 1",
+            "answers `echo $$` with 1",
+            "is alone in its ps",
+            "sees no process but its own",
+            "is in a PID namespace of its own, and so will be its children",
+            "is known to the host by another number",
+            "shares everything that it did not ask for",
+        ],
+    },
+    Breakage {
+        spec: "pid/unshare-without-fork.yaml",
+        changes: &[("[--pid]", "[--pid, --fork]")],
+        red: &[
+            "stays in the host's PID namespace",
+            "does not answer `echo $$` with 1",
+            "has a first child that is PID 1",
+            "has children in another PID namespace than its own",
+            "can make one child, and after its death no other",
+            "has a shell that says so",
+        ],
+    },
+    Breakage {
+        spec: "pid/borrowed-proc.yaml",
+        changes: &[("[--pid, --fork]", "[--pid, --fork, --mount-proc]"), ("source: /proc, target: /proc", "target: /mnt, source: /mnt")],
+        red: &[
+            "shows the host's processes",
+            "shows them in ps",
+            "knows the process by both its numbers, as the host does",
+        ],
+    },
+    Breakage {
+        spec: "pid/borrowed-proc.yaml",
+        changes: &[("[--pid, --fork]", "[--fork]")],
+        red: &["is PID 1 all the same"],
+    },
+    Breakage {
+        spec: "pid/two-pids.yaml",
+        changes: &[NO_PID],
+        red: &["sees the one, and the host the other", "has two numbers in the host's /proc", "has a sibling that the host sees too"],
+    },
+    Breakage {
+        spec: "lifecycle/init-and-signals.yaml",
+        changes: &[NO_PID],
+        red: &[
+            "does not die of its own namespace's `kill -9 1`",
+            "does not die of a SIGTERM that it does not handle",
+            "cannot stop itself, but the host can",
+        ],
+    },
+    Breakage {
+        spec: "lifecycle/init-and-signals.yaml",
+        changes: &[("trap 'exit 7' TERM; ", "")],
+        red: &["gets a signal that it handles, from inside", "gets a signal that it handles, from the host"],
+    },
+    Breakage {
+        spec: "lifecycle/ends-together.yaml",
+        changes: &[NO_PID],
+        red: &["takes everything in it along", "does not come with the death of another process"],
+    },
+    Breakage {
+        spec: "namespaces/against-the-host.yaml",
+        changes: &[("new: [pid, mount, uts, ipc, net]", "new: [mount]")],
+        red: &["differ in all that it asked for", "are those of the first process for every further one"],
+    },
+    Breakage {
+        spec: "namespaces/user.yaml",
+        changes: &[NO_USER],
+        red: &["makes root of somebody who is not", "owns the files that root makes, and the host sees whose they are"],
+    },
+    Breakage {
+        spec: "seccomp/default-profile.yaml",
+        changes: &[("seccomp: default", "seccomp: none")],
+        red: &[
+            "is on the process",
+            "refuses namespaces within namespaces",
+            "refuses what is not namespaced",
+            "refuses programs and rings in the kernel",
+            "refuses clone3, whose flags it cannot see, as if there were none",
+        ],
+    },
+    Breakage {
+        spec: "capabilities/default-set.yaml",
+        changes: &[("seccomp: none", "seccomp: none\n  capabilities: { drop: [] }"), ("{ keep: [] }", "{ drop: [] }"), ("[sys_chroot] } }", "[] } }")],
+        red: &[
+            "are fewer than root's",
+            "do not let it mount or change its root",
+            "do not let it rename the machine",
+            "can be none at all",
+            "can be one more than none",
+        ],
+    },
+    Breakage {
+        spec: "files/devices.yaml",
+        changes: &[NO_USER],
+        red: &["does not reach a device by making its node"],
+    },
+    Breakage {
+        spec: "files/read-only-root.yaml",
+        changes: &[("root: read_only", "root: writable"), ("[nosuid, nodev, noexec, size=1m]", "[ro]")],
+        red: &["is read-only as a whole", "refuses to write, to make and to remount", "leaves a place to write to"],
+    },
+    Breakage {
+        spec: "images/own-root.yaml",
+        changes: &[
+            ("image: base", "image: base\n  mounts: [{ source: TMP, target: TMP }]"),
+            ("/airtight-was-here", "TMP/airtight-was-here"),
+            ("/left-behind", "TMP/left-behind"),
+        ],
+        red: &["keeps what is written from the host", "keeps what is written from the next container"],
+    },
+    Breakage {
+        spec: "images/unshare-chroot.yaml",
+        changes: &[("runtimes: [unshare]", "runtimes: [none]")],
+        red: &["is not the host's", "does not have what only the host has", "is a directory to the host, and / to itself"],
+    },
+    Breakage {
+        spec: "limits/cgroup-and-rlimits.yaml",
+        changes: &[("{ pids: 8 }", "{ pids: 1000 }")],
+        red: &["hold its processes down"],
+    },
+];
+
+#[test]
+fn what_holds_in_a_sandbox_fails_without_its_cause() {
+    let held = bundled(&["specs"], |told| told.outcome == "passed");
+    let mut caught = bundled(&["specs", "--runtime", "none"], |told| told.outcome == "failed");
+    for breakage in BREAKAGES {
+        caught.extend(break_it(breakage).into_iter().map(|claim| (format!("specs/{}", breakage.spec), claim)));
+    }
+    let missed: Vec<_> = held.difference(&caught).filter(|claim| !holds_anywhere().contains(*claim)).collect();
+    assert!(missed.is_empty(), "nothing turns these claims red, so that they check nothing: {missed:#?}");
+}
+
+/// Without a sandbox nothing holds but what says so.
+#[test]
+fn without_a_sandbox_nothing_holds_but_what_does_anywhere() {
+    let anywhere = holds_anywhere();
+    for told in run(&["specs", "--runtime", "none"]) {
+        let expected: &[&str] = if anywhere.contains(&(told.file.clone(), told.claim.clone())) {
+            &["passed", "skipped"]
+        } else {
+            &["failed", "skipped", "not_measured"]
+        };
+        assert!(expected.contains(&told.outcome.as_str()), "{}", told.text);
+    }
+}
+
+/// Runs the broken copy of a spec, and gives the claims that failed. Where the machine lets the spec run at all, they are those that must.
+fn break_it(breakage: &Breakage) -> BTreeSet<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = folder.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+    let mut text = fs::read_to_string(Path::new("specs").join(breakage.spec)).unwrap();
+    for (from, to) in breakage.changes {
+        assert!(text.contains(from), "{} has no `{from}` to be broken", breakage.spec);
+        text = text.replace(from, &to.replace("TMP", shared.to_str().unwrap()));
+    }
+    let copy = folder.path().join("broken.yaml");
+    fs::write(&copy, text).unwrap();
+    let told = run(&[copy.to_str().unwrap()]);
+    for claim in breakage.red {
+        let rows: Vec<&Told> = told.iter().filter(|told| told.claim == *claim).collect();
+        let red = rows.iter().any(|told| told.outcome == "failed");
+        let skipped = !rows.is_empty() && rows.iter().all(|told| told.outcome == "skipped");
+        assert!(red || skipped, "{}, broken, still has `{claim}`: {rows:#?}", breakage.spec);
+    }
+    told.into_iter().filter(|told| told.outcome == "failed").map(|told| told.claim).collect()
+}
+
+fn bundled(arguments: &[&str], wanted: impl Fn(&Told) -> bool) -> BTreeSet<(String, String)> {
+    run(arguments).into_iter().filter(wanted).map(|told| (told.file, told.claim)).collect()
+}
+
+/// The bundled claims that say that they hold anywhere, by file and sentence.
+fn holds_anywhere() -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for (path, _) in spec_files(Path::new("specs")).unwrap() {
+        let spec = load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+        let claims = spec.scenarios.iter().flat_map(|scenario| &scenario.claims);
+        found.extend(claims.filter(|claim| claim.holds_anywhere).map(|claim| (path.display().to_string(), claim.name.clone())));
+    }
+    found
+}

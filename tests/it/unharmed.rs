@@ -1,0 +1,194 @@
+//! The host unharmed: however a run ends, nothing of it is left.
+
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+
+use crate::watch::{Over, Place, Watched};
+
+/// A way for a run to end.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    /// The claim holds.
+    Held,
+    /// It does not.
+    Failed,
+    /// Its time is up.
+    Timeout,
+    /// Nobody reads what is reported: standard output is a pipe without a reader.
+    Deaf,
+    /// A signal to the runner.
+    Signal(Signal),
+    /// SIGKILL to the nursery.
+    NurseryKilled,
+    /// SIGKILL to both. Whoever runs next clears up.
+    BothKilled,
+}
+
+/// (runtime, settings, the step's key): each leaves a daemon behind, of another session and another parent.
+fn sandboxes() -> Vec<(&'static str, &'static str, &'static str)> {
+    let by_anyone = [
+        ("native", "new: all", "exec"),
+        ("native", "new: all", "run"),
+        ("native", "new: [user, mount]", "exec"),
+        ("none", "new: all", "exec"),
+        ("none", "new: all", "run"),
+    ];
+    let by_root = [
+        ("native", "new: [mount], limits: { pids: 50 }", "exec"),
+        ("native", "new: [mount]", "run"),
+        ("unshare", "new: [mount, pid], flags: [--fork, --mount-proc]", "exec"),
+        ("unshare", "new: [mount, pid], flags: [--fork, --mount-proc]", "run"),
+        ("unshare", "new: [mount]", "exec"),
+    ];
+    let root = Uid::effective().is_root();
+    by_anyone.into_iter().chain(by_root.into_iter().filter(|_| root)).collect()
+}
+
+fn check(ending: Ending) {
+    let before = host();
+    for (runtime, settings, key) in sandboxes() {
+        let what = format!("{ending:?}: {runtime}, {{ {settings} }}, {key}");
+        let place = Place::new();
+        let spec = spec(ending, settings, key);
+        let over = end(ending, &place, &spec, runtime, &what);
+        place.assert_untouched(&over, &what);
+    }
+    assert_eq!(host(), before, "{ending:?}");
+}
+
+fn spec(ending: Ending, settings: &str, key: &str) -> String {
+    let (last, timeout) = match ending {
+        Ending::Held | Ending::Deaf => ("true", "60s"),
+        Ending::Failed => ("exit 7", "60s"),
+        Ending::Timeout => ("sleep MARK", "1s"),
+        _ => ("sleep MARK", "100s"),
+    };
+    let daemon = "(setsid sleep MARK </dev/null >/dev/null 2>&1 &)";
+    format!(
+        "scenario: Ends\nsandbox: {{ image: base, {settings} }}\nclaims:\n  ends:\n    timeout: {timeout}\n    {key}: {daemon}; {last}\n"
+    )
+}
+
+fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> Over {
+    match ending {
+        Ending::Held => ended_itself(place, spec, runtime, 0, "1 passed", what),
+        Ending::Failed => ended_itself(place, spec, runtime, 1, "expected 0, observed 7", what),
+        Ending::Timeout => ended_itself(place, spec, runtime, 1, "had not ended when the time was up", what),
+        Ending::Deaf => deaf(place, spec, runtime, what),
+        Ending::Signal(signal) => {
+            let code = (signal != Signal::SIGKILL).then_some(130);
+            interrupted(place, spec, runtime, code, what, |run| run.signal(signal))
+        }
+        Ending::NurseryKilled => {
+            let over = interrupted(place, spec, runtime, Some(4), what, |run| kill_nursery(run));
+            assert!(over.said.contains("the nursery process has gone"), "{what}: {}", over.said);
+            over
+        }
+        Ending::BothKilled => {
+            let over = interrupted(place, spec, runtime, None, what, |run| {
+                run.signal(Signal::SIGSTOP);
+                kill_nursery(run);
+                run.signal(Signal::SIGKILL);
+            });
+            place.run("scenario: Next\nclaims:\n  is there:\n    inside: { alive: true }\n", runtime);
+            over
+        }
+    }
+}
+
+fn kill_nursery(run: &Watched<'_>) {
+    kill(Pid::from_raw(run.nursery()), Signal::SIGKILL).unwrap();
+}
+
+fn ended_itself(place: &Place, spec: &str, runtime: &str, code: i32, says: &str, what: &str) -> Over {
+    let over = place.run(spec, runtime);
+    assert!(over.said.contains(says) && over.code == Some(code), "{what}: {:?}, {}", over.code, over.said);
+    over
+}
+
+fn deaf(place: &Place, spec: &str, runtime: &str, what: &str) -> Over {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let over = place.watch(place.command(spec, runtime).stdout(writer)).end();
+    assert_eq!(over.code, Some(0), "{what}: {}", over.said);
+    over
+}
+
+fn interrupted(
+    place: &Place,
+    spec: &str,
+    runtime: &str,
+    code: Option<i32>,
+    what: &str,
+    interrupt: impl FnOnce(&Watched<'_>),
+) -> Over {
+    let mut run = place.start(spec, runtime);
+    // The daemon, and the command itself.
+    run.until_asleep(2);
+    interrupt(&run);
+    let over = run.end();
+    assert_eq!(over.code, code, "{what}: {}", over.said);
+    over
+}
+
+/// What a sandbox could change of the host: its name, and the devices that everything needs.
+fn host() -> (String, Vec<(bool, u64, u32)>) {
+    let name = nix::unistd::gethostname().unwrap().to_string_lossy().into_owned();
+    let device = |name: &str| {
+        let found = std::fs::metadata(format!("/dev/{name}")).unwrap();
+        (found.file_type().is_char_device(), found.rdev(), found.mode())
+    };
+    (name, ["null", "zero", "full", "random", "urandom", "tty"].map(device).to_vec())
+}
+
+#[test]
+fn a_run_that_holds_leaves_nothing() {
+    check(Ending::Held);
+}
+
+#[test]
+fn a_run_that_fails_leaves_nothing() {
+    check(Ending::Failed);
+}
+
+#[test]
+fn a_claim_that_times_out_leaves_nothing() {
+    check(Ending::Timeout);
+}
+
+#[test]
+fn a_run_whose_report_nobody_reads_leaves_nothing() {
+    check(Ending::Deaf);
+}
+
+#[test]
+fn ctrl_c_leaves_nothing() {
+    check(Ending::Signal(Signal::SIGINT));
+}
+
+#[test]
+fn sigterm_leaves_nothing() {
+    check(Ending::Signal(Signal::SIGTERM));
+}
+
+#[test]
+fn a_hangup_leaves_nothing() {
+    check(Ending::Signal(Signal::SIGHUP));
+}
+
+#[test]
+fn sigkill_to_the_runner_leaves_nothing() {
+    check(Ending::Signal(Signal::SIGKILL));
+}
+
+#[test]
+fn sigkill_to_the_nursery_leaves_nothing() {
+    check(Ending::NurseryKilled);
+}
+
+#[test]
+fn sigkill_to_both_leaves_nothing_that_the_next_run_does_not_clear_up() {
+    check(Ending::BothKilled);
+}
