@@ -40,6 +40,13 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let mut plan = plan(specs, &arguments)?;
     let slots = Arc::new(Slots::default());
     let mut trials: Vec<Trial> = plan.entries.iter().map(|entry| trial(entry, &slots, &required)).collect();
+    if arguments.list {
+        trials = trials
+            .into_iter()
+            .zip(&plan.entries)
+            .map(|(trial, entry)| marked(trial, entry, &required))
+            .collect();
+    }
     trials.sort_by(|one, other| one.name().cmp(other.name()));
     let chosen: HashSet<String> =
         trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
@@ -106,6 +113,13 @@ fn trial(entry: &Entry, slots: &Arc<Slots>, required: &[String]) -> Trial {
         Told::Ignored(skip) => Ok(Completion::ignored_with(format!("{}: {}", skip.need, skip.reason))),
         Told::Red(text) => Err(Failed::from(text)),
     })
+}
+
+/// In a list, a claim that is known to be skipped is an ignored test, so that nextest, which takes a test that says while it
+/// runs that it is to be ignored for one that passed, counts it as skipped. In a run it says so itself, with its reason.
+fn marked(trial: Trial, entry: &Entry, required: &[String]) -> Trial {
+    let skipped = entry.skip.as_ref().is_some_and(|skip| !skip.is_required(required));
+    trial.with_ignored_flag(skipped)
 }
 
 /// What a test's trial is told.

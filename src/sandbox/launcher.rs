@@ -68,7 +68,10 @@ fn execute(launch: &Launch, tag: &str) -> Failure {
 fn environment(tag: &str) -> Vec<CString> {
     let own = std::env::vars_os().filter(|(name, _)| name != MARK);
     let entries = own.map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
-    entries.chain([format!("{MARK}={tag}").into_bytes()]).filter_map(|entry| CString::new(entry).ok()).collect()
+    entries
+        .chain([format!("{MARK}={tag}").into_bytes()])
+        .filter_map(|entry| CString::new(entry).ok())
+        .collect()
 }
 
 impl PreparedRoot {

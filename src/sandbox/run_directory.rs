@@ -31,7 +31,10 @@ impl RunDirectory {
         loop {
             let tag = format!("{}-{}", std::process::id(), &sys::random_word()?[..8]);
             let path = parent().join(directory_name(&tag));
-            DirBuilder::new().mode(0o700).create(&path).map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
+            DirBuilder::new()
+                .mode(0o700)
+                .create(&path)
+                .map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
             // Between the two calls another run may have taken it for a dead one's.
             let Some(lock) = lock(&path)? else { continue };
             let stage = path.join(STAGE);

@@ -69,7 +69,10 @@ const BREAKAGES: &[Breakage] = &[
     },
     Breakage {
         spec: "pid/borrowed-proc.yaml",
-        changes: &[("[--pid, --fork]", "[--pid, --fork, --mount-proc]"), ("source: /proc, target: /proc", "target: /mnt, source: /mnt")],
+        changes: &[
+            ("[--pid, --fork]", "[--pid, --fork, --mount-proc]"),
+            ("source: /proc, target: /proc", "target: /mnt, source: /mnt"),
+        ],
         red: &[
             "shows the host's processes",
             "shows them in ps",
@@ -84,7 +87,11 @@ const BREAKAGES: &[Breakage] = &[
     Breakage {
         spec: "pid/two-pids.yaml",
         changes: &[NO_PID],
-        red: &["sees the one, and the host the other", "has two numbers in the host's /proc", "has a sibling that the host sees too"],
+        red: &[
+            "sees the one, and the host the other",
+            "has two numbers in the host's /proc",
+            "has a sibling that the host sees too",
+        ],
     },
     Breakage {
         spec: "lifecycle/init-and-signals.yaml",
@@ -113,7 +120,10 @@ const BREAKAGES: &[Breakage] = &[
     Breakage {
         spec: "namespaces/user.yaml",
         changes: &[NO_USER],
-        red: &["makes root of somebody who is not", "owns the files that root makes, and the host sees whose they are"],
+        red: &[
+            "makes root of somebody who is not",
+            "owns the files that root makes, and the host sees whose they are",
+        ],
     },
     Breakage {
         spec: "seccomp/default-profile.yaml",
@@ -128,7 +138,11 @@ const BREAKAGES: &[Breakage] = &[
     },
     Breakage {
         spec: "capabilities/default-set.yaml",
-        changes: &[("seccomp: none", "seccomp: none\n  capabilities: { drop: [] }"), ("{ keep: [] }", "{ drop: [] }"), ("[sys_chroot] } }", "[] } }")],
+        changes: &[
+            ("seccomp: none", "seccomp: none\n  capabilities: { drop: [] }"),
+            ("{ keep: [] }", "{ drop: [] }"),
+            ("[sys_chroot] } }", "[] } }"),
+        ],
         red: &[
             "are fewer than root's",
             "do not let it mount or change its root",
@@ -145,7 +159,11 @@ const BREAKAGES: &[Breakage] = &[
     Breakage {
         spec: "files/read-only-root.yaml",
         changes: &[("root: read_only", "root: writable"), ("[nosuid, nodev, noexec, size=1m]", "[ro]")],
-        red: &["is read-only as a whole", "refuses to write, to make and to remount", "leaves a place to write to"],
+        red: &[
+            "is read-only as a whole",
+            "refuses to write, to make and to remount",
+            "leaves a place to write to",
+        ],
     },
     Breakage {
         spec: "images/own-root.yaml",
@@ -159,7 +177,11 @@ const BREAKAGES: &[Breakage] = &[
     Breakage {
         spec: "images/unshare-chroot.yaml",
         changes: &[("runtimes: [unshare]", "runtimes: [none]")],
-        red: &["is not the host's", "does not have what only the host has", "is a directory to the host, and / to itself"],
+        red: &[
+            "is not the host's",
+            "does not have what only the host has",
+            "is a directory to the host, and / to itself",
+        ],
     },
     Breakage {
         spec: "limits/cgroup-and-rlimits.yaml",
@@ -173,9 +195,11 @@ fn what_holds_in_a_sandbox_fails_without_its_cause() {
     let held = bundled(&["specs"], |told| told.outcome == "passed");
     let mut caught = bundled(&["specs", "--runtime", "none"], |told| told.outcome == "failed");
     for breakage in BREAKAGES {
-        caught.extend(break_it(breakage).into_iter().map(|claim| (format!("specs/{}", breakage.spec), claim)));
+        caught
+            .extend(break_it(breakage).into_iter().map(|claim| (format!("specs/{}", breakage.spec), claim)));
     }
-    let missed: Vec<_> = held.difference(&caught).filter(|claim| !holds_anywhere().contains(*claim)).collect();
+    let missed: Vec<_> =
+        held.difference(&caught).filter(|claim| !holds_anywhere().contains(*claim)).collect();
     assert!(missed.is_empty(), "nothing turns these claims red, so that they check nothing: {missed:#?}");
 }
 
@@ -227,7 +251,11 @@ fn holds_anywhere() -> BTreeSet<(String, String)> {
     for (path, _) in spec_files(Path::new("specs")).unwrap() {
         let spec = load(&path).unwrap_or_else(|problems| panic!("{problems}"));
         let claims = spec.scenarios.iter().flat_map(|scenario| &scenario.claims);
-        found.extend(claims.filter(|claim| claim.holds_anywhere).map(|claim| (path.display().to_string(), claim.name.clone())));
+        found.extend(
+            claims
+                .filter(|claim| claim.holds_anywhere)
+                .map(|claim| (path.display().to_string(), claim.name.clone())),
+        );
     }
     found
 }

@@ -57,7 +57,7 @@ fn nextest_runs_one_claim_by_its_name() {
     assert!(text(&passed.stderr).contains("1 test run: 1 passed"), "{}", told(&passed));
     let failed = nextest(&["run", "-p", "downstream", "--no-fail-fast"]);
     assert_eq!(failed.status.code(), Some(100), "{}", told(&failed));
-    assert!(text(&failed.stderr).contains("1 passed, 1 failed"), "{}", told(&failed));
+    assert!(text(&failed.stderr).contains("1 passed, 1 failed, 1 skipped"), "{}", told(&failed));
 }
 
 fn isolation(arguments: &[&str]) -> Output {

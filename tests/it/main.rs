@@ -3,8 +3,8 @@
 
 mod agent;
 mod attempts;
-mod downstream;
 mod broken_on_purpose;
+mod downstream;
 mod facts;
 mod image;
 mod judging;

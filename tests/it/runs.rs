@@ -34,7 +34,11 @@ pub(crate) fn run(arguments: &[&str]) -> Vec<Told> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
         .collect();
-    assert_eq!(lines.last().map(|line| &line["type"]), Some(&Value::from("summary")), "{arguments:?}: {stderr}");
+    assert_eq!(
+        lines.last().map(|line| &line["type"]),
+        Some(&Value::from("summary")),
+        "{arguments:?}: {stderr}"
+    );
     lines[..lines.len() - 1].iter().map(told).collect()
 }
 

@@ -75,7 +75,10 @@ impl Place {
         let path = self.path("spec.yaml");
         fs::write(&path, spec.replace("MARK", &self.mark)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_airtight"));
-        command.args(["run", "--allow-risky", "--runtime", runtime]).arg(path).current_dir(self.directory.path());
+        command
+            .args(["run", "--allow-risky", "--runtime", runtime])
+            .arg(path)
+            .current_dir(self.directory.path());
         command.env("TMPDIR", self.tmp()).env("XDG_STATE_HOME", self.path("state"));
         command.env_remove("AIRTIGHT_REQUIRE").stdin(Stdio::null());
         command
@@ -115,10 +118,12 @@ impl Place {
     /// Holds that nothing of this run is left: no process, namespace, mount, cgroup or temporary file.
     pub(crate) fn assert_untouched(&self, over: &Over, what: &str) {
         let gone = |member: &Member| readable(&member.pidfd, Instant::now() + PATIENCE);
-        let left: Vec<i32> = over.seen.iter().filter(|member| !gone(member)).map(|member| member.pid).collect();
+        let left: Vec<i32> =
+            over.seen.iter().filter(|member| !gone(member)).map(|member| member.pid).collect();
         assert!(left.is_empty(), "{what}: processes {left:?} are left\n{}", over.said);
         eventually(&format!("{what}: no process with the mark is left"), || self.marked().is_empty());
-        let files = || fs::read_dir(self.tmp()).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+        let files =
+            || fs::read_dir(self.tmp()).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
         eventually(&format!("{what}: no file is left in {:?}", self.tmp()), || files().is_empty());
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mounted = mounts.contains(self.directory.path().to_str().unwrap());
@@ -148,7 +153,8 @@ impl Watched<'_> {
             place.sleeping().len() >= count
         });
         self.seen = tree(self.pid());
-        let (seen, sleeping) = (self.seen.iter().map(|member| member.pid).collect::<Vec<_>>(), place.sleeping());
+        let (seen, sleeping) =
+            (self.seen.iter().map(|member| member.pid).collect::<Vec<_>>(), place.sleeping());
         assert!(sleeping.iter().all(|pid| seen.contains(pid)), "{sleeping:?} are not all of {seen:?}");
     }
 
@@ -250,7 +256,11 @@ fn cgroups(runner: i32) -> Vec<PathBuf> {
             found.push(directory.clone());
         }
         let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-        rest.extend(entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()));
+        rest.extend(
+            entries
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
+        );
     }
     found
 }

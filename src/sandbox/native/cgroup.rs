@@ -75,7 +75,9 @@ impl Drop for Cgroup {
 /// sandbox's first one. The kernel counts a process as gone a moment after it has been waited for.
 fn remove(directory: &Path) {
     let until = Instant::now() + PATIENCE;
-    while fs::remove_dir(directory).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY)) && Instant::now() < until {
+    while fs::remove_dir(directory).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
+        && Instant::now() < until
+    {
         end_members(directory);
         below_it(directory).for_each(|below| remove(&below));
         std::thread::yield_now();

@@ -62,9 +62,7 @@ impl Nursery {
                 drop(ours);
                 serve::serve(&theirs, &run)
             }
-            Cloned::Parent(child) => {
-                Ok(Self { farewell: Farewell::new(ours, child, Arc::clone(&run)), run })
-            }
+            Cloned::Parent(child) => Ok(Self { farewell: Farewell::new(ours, child, Arc::clone(&run)), run }),
         }
     }
 

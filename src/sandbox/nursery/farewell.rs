@@ -60,7 +60,9 @@ impl Ending {
         let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
         // A sandbox that shares the host's PID namespace can have stopped it.
         self.signal(Signal::SIGCONT);
-        if !pipe::wait(self.nursery.pidfd.as_fd(), PollFlags::POLLIN, Instant::now() + PATIENCE).unwrap_or(false) {
+        if !pipe::wait(self.nursery.pidfd.as_fd(), PollFlags::POLLIN, Instant::now() + PATIENCE)
+            .unwrap_or(false)
+        {
             self.signal(Signal::SIGKILL);
         }
         let status = waitpid(Pid::from_raw(self.nursery.pid), None);
