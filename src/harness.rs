@@ -111,6 +111,8 @@ fn trial(entry: &Entry, slots: &Arc<Slots>, required: &[String]) -> Trial {
             Err(Failed::from(format!("required, but skipped: {}: {}", skip.need, skip.reason)))
         }
         Told::Ignored(skip) => Ok(Completion::ignored_with(format!("{}: {}", skip.need, skip.reason))),
+        // What is given is no need: nothing can require it.
+        Told::NotMeasured(reason) => Ok(Completion::ignored_with(format!("not measured: {reason}"))),
         Told::Red(text) => Err(Failed::from(text)),
     })
 }
@@ -127,6 +129,7 @@ fn marked(trial: Trial, entry: &Entry, required: &[String]) -> Trial {
 enum Told {
     Passed,
     Ignored(Skip),
+    NotMeasured(String),
     Red(String),
 }
 
@@ -153,9 +156,7 @@ impl Slots {
         let told = match outcome {
             Outcome::Passed => Told::Passed,
             Outcome::Skipped(skip) => Told::Ignored(skip.clone()),
-            Outcome::NotMeasured(reason) => {
-                Told::Ignored(Skip { need: "not measured".to_owned(), reason: reason.clone() })
-            }
+            Outcome::NotMeasured(reason) => Told::NotMeasured(reason.clone()),
             Outcome::Failed(trouble) | Outcome::Broken(trouble) => {
                 let color = std::io::stdout().is_terminal();
                 let text = test.map(|test| report::render(test, outcome.ended(), trouble, color));

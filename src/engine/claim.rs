@@ -30,10 +30,13 @@ enum Judged {
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
-    let mut telling =
-        Telling { stage, deadline: Instant::now() + timeout, beginning: Observations::default() };
     let mut last = Observations::default();
-    let outcome = match telling.tell(claim, &mut last) {
+    // An image may take minutes to build; the claim's time begins when its images are there.
+    let told = stage.fetch_images().and_then(|()| {
+        Telling { stage, deadline: Instant::now() + timeout, beginning: Observations::default() }
+            .tell(claim, &mut last)
+    });
+    let outcome = match told {
         Ok(judged) => outcome(judged),
         Err(StageError::Image { name, reason }) => {
             Outcome::Skipped(Skip { need: format!("image {name}"), reason })
