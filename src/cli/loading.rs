@@ -47,7 +47,10 @@ fn files(places: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Exit> {
     let mut files = Vec::new();
     for place in places {
         let found = spec_files(place);
-        files.append(&mut found.map_err(|error| say(&format!("cannot read {}: {error}", place.display())))?);
+        files.append(
+            &mut found
+                .map_err(|error| say(&format!("cannot read specs from `{}`: {error}", place.display())))?,
+        );
     }
     if files.is_empty() {
         return Err(say(&format!("there are no specs (*.yaml) in {}", shown(places))));

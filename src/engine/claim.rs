@@ -8,7 +8,7 @@ use super::action::Done;
 use super::outcome::{Outcome, Trouble};
 use super::stage::{Stage, StageError};
 use crate::fact::{Query, View};
-use crate::judge::{Observations, Verdict, judge, queries};
+use crate::judge::{Finding, Observations, Verdict, judge, queries};
 use crate::plan::{Skip, Test};
 use crate::spec::{Action, Claim, Pace, Seen, Step};
 
@@ -26,24 +26,21 @@ enum Judged {
     Broken(String),
 }
 
-/// Judges a claim on its stage.
+/// Judges a claim on its stage; with the outcome what was observed last, as evidence.
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
-    let mut last = Observations::default();
     // An image may take minutes to build; the claim's time begins when its images are there.
-    let told = stage.fetch_images().and_then(|()| {
-        Telling { stage, deadline: Instant::now() + timeout, beginning: Observations::default() }
-            .tell(claim, &mut last)
-    });
-    let outcome = match told {
-        Ok(judged) => outcome(judged),
+    let there = stage.fetch_images();
+    let mut telling = Telling::new(stage, Instant::now() + timeout);
+    let outcome = match there.and_then(|()| telling.tell(claim)) {
+        Ok(judged) => outcome(telling.with_evidence(judged)),
         Err(StageError::Image { name, reason }) => {
             Outcome::Skipped(Skip { need: format!("image {name}"), reason })
         }
         Err(error) => Outcome::Broken(Trouble::saying(error)),
     };
-    (outcome, last)
+    (outcome, telling.last)
 }
 
 fn outcome(judged: Judged) -> Outcome {
@@ -58,28 +55,31 @@ fn outcome(judged: Judged) -> Outcome {
 }
 
 /// A claim being told.
-struct Telling<'a, 'b> {
+struct Telling<'a, 'b, 'c> {
     stage: &'a mut Stage<'b>,
     deadline: Instant,
     beginning: Observations,
+    /// What was observed at the last look.
+    last: Observations,
+    /// What did not hold at the last look.
+    unheld: Option<&'c [Seen]>,
 }
 
-impl Telling<'_, '_> {
-    fn tell(&mut self, claim: &Claim, last: &mut Observations) -> Result<Judged, StageError> {
+impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
+    fn new(stage: &'a mut Stage<'b>, deadline: Instant) -> Self {
+        let (beginning, last) = (Observations::default(), Observations::default());
+        Self { stage, deadline, beginning, last, unheld: None }
+    }
+
+    fn tell(&mut self, claim: &'c Claim) -> Result<Judged, StageError> {
         self.begin(claim)?;
-        match self.look(&claim.given, last)? {
+        match self.look(&claim.given)? {
             Verdict::Held => {}
-            Verdict::Failed(findings) => {
-                let why = findings.first().map(|finding| format!("{}: {}", finding.fact, finding.label));
-                return Ok(Judged::Verdict(Verdict::NotMeasured(format!(
-                    "what is given is not so: {}",
-                    why.unwrap_or_default()
-                ))));
-            }
+            Verdict::Failed(findings) => return Ok(Judged::Verdict(not_given(&findings))),
             other => return Ok(Judged::Verdict(other)),
         }
         for step in &claim.steps {
-            match self.step(step, last)? {
+            match self.step(step)? {
                 Judged::Verdict(Verdict::Held) => {}
                 other => return Ok(other),
             }
@@ -89,17 +89,13 @@ impl Telling<'_, '_> {
 
     /// Observes what `unchanged` will be held against, before anything is done.
     fn begin(&mut self, claim: &Claim) -> Result<(), StageError> {
-        let seen = claim
-            .given
-            .iter()
-            .chain(claim.steps.iter().flat_map(|step| &step.seen))
-            .cloned()
-            .collect::<Vec<_>>();
-        let unwrap = |(view, query): (View, Query)| match view {
+        let steps = claim.steps.iter().flat_map(|step| &step.seen);
+        let seen: Vec<Seen> = claim.given.iter().chain(steps).cloned().collect();
+        let of_beginning = |(view, query): (View, Query)| match view {
             View::Beginning(view) => Some((*view, query)),
             _ => None,
         };
-        let wanted: Vec<(View, Query)> = queries(&seen).into_iter().filter_map(unwrap).collect();
+        let wanted: Vec<(View, Query)> = queries(&seen).into_iter().filter_map(of_beginning).collect();
         let observed = self.stage.observe(&wanted, self.deadline)?;
         for (view, query) in wanted {
             if let Some(answer) = observed.get(&view, &query).cloned() {
@@ -109,32 +105,28 @@ impl Telling<'_, '_> {
         Ok(())
     }
 
-    fn look(&mut self, seen: &[Seen], last: &mut Observations) -> Result<Verdict, StageError> {
+    fn look(&mut self, seen: &'c [Seen]) -> Result<Verdict, StageError> {
         if seen.is_empty() {
             return Ok(Verdict::Held);
         }
-        let mut observations = self.stage.observe(&queries(seen), self.deadline)?;
-        observations.extend(self.beginning.clone());
-        let verdict = judge(seen, &observations);
-        *last = observations;
+        self.last = self.stage.observe(&queries(seen), self.deadline)?;
+        self.last.extend(self.beginning.clone());
+        let verdict = judge(seen, &self.last);
+        self.unheld = matches!(verdict, Verdict::Failed(_)).then_some(seen);
         Ok(verdict)
     }
 
-    fn step(&mut self, step: &Step, last: &mut Observations) -> Result<Judged, StageError> {
+    fn step(&mut self, step: &'c Step) -> Result<Judged, StageError> {
         match step.pace {
-            Pace::Now => self.act_and_look(step, true, last),
-            Pace::Within(limit) => self.until_held(step, limit, last),
-            Pace::Stays(limit) => self.while_held(step, limit, last),
+            Pace::Now => self.act_and_look(step, true),
+            Pace::Within(limit) => self.look_again(step, limit, Judged::holds),
+            Pace::Stays(limit) => self.look_again(step, limit, |judged| !judged.holds()),
         }
     }
 
-    fn act_and_look(
-        &mut self,
-        step: &Step,
-        act: bool,
-        last: &mut Observations,
-    ) -> Result<Judged, StageError> {
+    fn act_and_look(&mut self, step: &'c Step, act: bool) -> Result<Judged, StageError> {
         if let Some(action) = step.action.as_ref().filter(|_| act) {
+            self.unheld = None;
             match self.stage.perform(action, self.deadline)? {
                 Done::Judged(Verdict::Held) => {}
                 Done::Judged(verdict) => return Ok(Judged::Verdict(verdict)),
@@ -142,22 +134,23 @@ impl Telling<'_, '_> {
                 Done::Broken(message) => return Ok(Judged::Broken(message)),
             }
         }
-        self.look(&step.seen, last).map(Judged::Verdict)
+        self.look(&step.seen).map(Judged::Verdict)
     }
 
-    /// Looks again and again; a command that is not left running is run again each time.
-    fn until_held(
+    /// Looks again and again until it is `settled` or the time is up; a command that is not left running is run again each
+    /// time.
+    fn look_again(
         &mut self,
-        step: &Step,
+        step: &'c Step,
         limit: Duration,
-        last: &mut Observations,
+        settled: impl Fn(&Judged) -> bool,
     ) -> Result<Judged, StageError> {
         let end = self.deadline.min(Instant::now() + limit);
         let mut pause = FIRST_PAUSE;
         let mut act = true;
         loop {
-            let judged = self.act_and_look(step, act, last)?;
-            if matches!(judged, Judged::Verdict(Verdict::Held)) || Instant::now() >= end {
+            let judged = self.act_and_look(step, act)?;
+            if settled(&judged) || Instant::now() >= end {
                 return Ok(judged);
             }
             act = repeats(step.action.as_ref());
@@ -166,25 +159,35 @@ impl Telling<'_, '_> {
         }
     }
 
-    fn while_held(
-        &mut self,
-        step: &Step,
-        limit: Duration,
-        last: &mut Observations,
-    ) -> Result<Judged, StageError> {
-        let end = self.deadline.min(Instant::now() + limit);
-        let mut pause = FIRST_PAUSE;
-        let mut act = true;
-        loop {
-            let judged = self.act_and_look(step, act, last)?;
-            if !matches!(judged, Judged::Verdict(Verdict::Held)) || Instant::now() >= end {
-                return Ok(judged);
-            }
-            act = repeats(step.action.as_ref());
-            wait(pause.min(end.saturating_duration_since(Instant::now())));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+    /// Observes what did not hold from every other viewpoint as well, and judges it again: the verdict is the same, and its
+    /// findings tell more.
+    fn with_evidence(&mut self, judged: Judged) -> Judged {
+        let (Judged::Verdict(Verdict::Failed(_)), Some(seen)) = (&judged, self.unheld) else { return judged };
+        let wanted: Vec<(View, Query)> = self.stage.other_views(seen);
+        let unknown = |(view, query): &(View, Query)| self.last.get(view, query).is_none();
+        let wanted: Vec<(View, Query)> = wanted.into_iter().filter(unknown).collect();
+        // The sandbox may have ended by now: then there is no more evidence than there was.
+        if let Ok(more) = self.stage.observe(&wanted, self.deadline) {
+            let mut all = more;
+            all.extend(std::mem::take(&mut self.last));
+            self.last = all;
+        }
+        match judge(seen, &self.last) {
+            Verdict::Failed(findings) => Judged::Verdict(Verdict::Failed(findings)),
+            _ => judged,
         }
     }
+}
+
+impl Judged {
+    const fn holds(&self) -> bool {
+        matches!(self, Self::Verdict(Verdict::Held))
+    }
+}
+
+fn not_given(findings: &[Finding]) -> Verdict {
+    let why = findings.first().map(|finding| format!("{}: {}", finding.fact, finding.label));
+    Verdict::NotMeasured(format!("what is given is not so: {}", why.unwrap_or_default()))
 }
 
 fn repeats(action: Option<&Action>) -> bool {

@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::run::Engine;
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
-use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, View};
+use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
 use crate::judge::Observations;
 use crate::plan::Test;
 use crate::sandbox::{self, Commanded, First, Further, Order, Process, Sandbox, StartError, native};
-use crate::spec::Settings;
+use crate::spec::{Asked, Seen, Settings};
 use crate::sys::signal_name;
 
 /// The sandboxes of a scenario, started when they are first needed.
@@ -83,9 +83,35 @@ impl<'a> Stage<'a> {
     }
 
     /// The settings of a sandbox.
-    fn settings(&self, name: &str) -> Settings {
+    fn settings(&self, name: &str) -> Result<Settings, StageError> {
         let found = self.test.settings().into_iter().find(|(known, _)| known == name);
-        found.map(|(_, settings)| settings).unwrap_or_default()
+        found.map(|(_, settings)| settings).ok_or_else(|| StageError::Nobody(name.to_owned()))
+    }
+
+    /// The same facts from the other viewpoints from which they can be seen, and what the known hints ask for.
+    pub(super) fn other_views(&self, seen: &[Seen]) -> Vec<(View, Query)> {
+        let mut all = Vec::new();
+        for (view, expected) in
+            seen.iter().flat_map(|seen| seen.facts.iter().map(move |fact| (&seen.view, fact)))
+        {
+            let (Asked::Fact(fact), View::Inside(name) | View::Outside(name)) = (expected.subject, view)
+            else {
+                continue;
+            };
+            // A further process has no sandbox of its name, and may be seen from outside only.
+            if !self.sandboxes.contains_key(name) {
+                continue;
+            }
+            let query = Query { fact: fact.name.to_owned(), argument: expected.argument.clone() };
+            all.extend(fact.views.iter().map(|vantage| (seen_from(*vantage, name), query.clone())));
+            if fact.name == "pid" {
+                all.push((
+                    View::Outside(name.clone()),
+                    Query { fact: "nspid".to_owned(), argument: String::new() },
+                ));
+            }
+        }
+        all
     }
 
     /// The running sandbox of this name, set up.
@@ -98,7 +124,7 @@ impl<'a> Stage<'a> {
     /// The sandbox of this name, with the agent as its first process unless it was started otherwise.
     fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.sandboxes.contains_key(name) {
-            let settings = self.settings(name);
+            let settings = self.settings(name)?;
             let first = settings.command.clone();
             let first = first.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" });
             let sandbox = self.start(&settings, self.test.runtime, first, deadline)?;
@@ -115,7 +141,7 @@ impl<'a> Stage<'a> {
         stdin: &str,
         deadline: Instant,
     ) -> Result<&mut Sandbox, StageError> {
-        let settings = self.settings(name);
+        let settings = self.settings(name)?;
         let sandbox = self.start(&settings, self.test.runtime, First::Command { argv, stdin }, deadline)?;
         self.sandboxes.insert(name.to_owned(), sandbox);
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
@@ -123,7 +149,7 @@ impl<'a> Stage<'a> {
 
     fn control(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.controls.contains_key(name) {
-            let settings = native::without_restrictions(&self.settings(name));
+            let settings = native::without_restrictions(&self.settings(name)?);
             let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
             let sandbox = self.start(&settings, runtime, First::Agent, deadline)?;
             self.controls.insert(name.to_owned(), sandbox);
@@ -229,6 +255,14 @@ impl<'a> Stage<'a> {
             return Ok(further.subject());
         }
         Ok(self.sandbox(name, deadline)?.subject())
+    }
+}
+
+fn seen_from(vantage: Vantage, name: &str) -> View {
+    match vantage {
+        Vantage::Inside => View::Inside(name.to_owned()),
+        Vantage::Outside => View::Outside(name.to_owned()),
+        Vantage::Host => View::Host,
     }
 }
 

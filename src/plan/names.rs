@@ -9,6 +9,8 @@ const DEEPEST: usize = 16;
 /// The spec files of a folder (all `*.yaml` and `*.yml` below it, sorted), or a single file, each with the prefix of its
 /// tests' names: its path below the folder, without the ending.
 pub fn spec_files(place: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    // A name that stands for nothing is told as such, and not as a spec that cannot be read.
+    std::fs::metadata(place)?;
     if !place.is_dir() {
         let name = place.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         return Ok(vec![(place.to_owned(), name)]);

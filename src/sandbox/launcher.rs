@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{execvpe, setsid};
 
 use super::native::root::{Place, ROOT, bind_host, lay_image, raise_root, raise_stage};
-use super::native::{c_strings, tell_root_device, wait_for_go};
+use super::native::{c_strings, show_root, wait_for_go};
 use super::nursery::{Launch, MARK, PreparedRoot, Report};
 use crate::sys::{self, Failure, Result};
 
@@ -44,7 +44,7 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     for (source, target) in &root.binds {
         bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
     }
-    tell_root_device(line, &root.stage.join(ROOT))
+    show_root(line, &root.stage.join(ROOT))
 }
 
 fn place_of(source: &Path) -> Place {

@@ -18,15 +18,24 @@ pub fn overwrite(name: &str, environment: &[String]) -> Result<()> {
     if environment.len() > room {
         return Err(Failure::new("overwrite environ", &[&environment.len(), &room], Errno::E2BIG));
     }
-    // The last byte stays 0: without it the kernel takes the environment for more of the command line (fs/proc/base.c).
     // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
-    unsafe {
-        fill(arg_start, arg_end, name.as_bytes().get(..arg_end - arg_start - 1).unwrap_or(name.as_bytes()));
-    };
+    unsafe { fill(arg_start, arg_end, &title(name, arg_end.saturating_sub(arg_start))) };
     // SAFETY: likewise.
     unsafe { fill(env_start, env_end, &environment) };
     point_at(env_start, &environment);
     Ok(())
+}
+
+/// The name in that much room. Where the last byte is not 0, the kernel shows the text up to the first 0, as setproctitle(3) has it, and
+/// otherwise an empty word for every byte that is left (`get_mm_cmdline` in fs/proc/base.c). Only without room for a 0 before it would
+/// the environment follow.
+fn title(name: &str, room: usize) -> Vec<u8> {
+    let mut title = name.as_bytes()[..name.len().min(room.saturating_sub(1))].to_vec();
+    title.resize(room, 0);
+    if name.len() + 1 < room {
+        title[room - 1] = b' ';
+    }
+    title
 }
 
 /// libc has pointers to the strings that were there; from now on it has them to the new ones.
@@ -68,4 +77,21 @@ fn places() -> Result<[usize; 4]> {
     let unreadable = || Failure::new("read", &[&"/proc/self/stat"], Errno::EINVAL);
     let places: [usize; 4] = places.try_into().map_err(|_| unreadable())?;
     if places.contains(&0) { Err(unreadable()) } else { Ok(places) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::title;
+
+    #[test]
+    fn a_title_ends_before_the_last_byte() {
+        let check = |name: &str, room: usize, expected: &[u8]| {
+            assert_eq!(title(name, room), expected, "{name} in {room}")
+        };
+        check("name", 8, b"name\0\0\0 ");
+        check("name", 6, b"name\0 ");
+        check("name", 5, b"name\0");
+        check("name", 3, b"na\0");
+        check("name", 0, b"");
+    }
 }

@@ -4,8 +4,11 @@
 mod agent;
 mod attempts;
 mod broken_on_purpose;
+mod claims;
 mod downstream;
+mod exported_image;
 mod facts;
+mod hostile;
 mod image;
 mod judging;
 mod language;

@@ -1,5 +1,6 @@
 //! Runs of airtight's own program, told line by line.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -23,10 +24,16 @@ pub(crate) struct Told {
 
 /// `airtight run --format json` with these arguments. It must tell of at least one test, and end with its summary.
 pub(crate) fn run(arguments: &[&str]) -> Vec<Told> {
+    run_with(arguments, &[])
+}
+
+/// The same, with further variables in the environment.
+pub(crate) fn run_with(arguments: &[&str], variables: &[(&str, &Path)]) -> Vec<Told> {
     let output = Command::new(env!("CARGO_BIN_EXE_airtight"))
         .args(["run", "--format", "json"])
         .args(arguments)
         .env_remove("AIRTIGHT_REQUIRE")
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -65,7 +65,7 @@ fn spec(ending: Ending, settings: &str, key: &str) -> String {
         Ending::Timeout => ("sleep MARK", "1s"),
         _ => ("sleep MARK", "100s"),
     };
-    let daemon = "(setsid sleep MARK </dev/null >/dev/null 2>&1 &)";
+    let daemon = "setsid -f sleep MARK <&- >&- 2>&-";
     format!(
         "scenario: Ends\nsandbox: {{ image: base, {settings} }}\nclaims:\n  ends:\n    timeout: {timeout}\n    {key}: {daemon}; {last}\n"
     )
@@ -87,11 +87,14 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
             over
         }
         Ending::BothKilled => {
+            let mut nursery = 0;
             let over = interrupted(place, spec, runtime, None, what, |run| {
                 run.signal(Signal::SIGSTOP);
+                nursery = run.nursery();
                 kill_nursery(run);
                 run.signal(Signal::SIGKILL);
             });
+            over.wait_for(nursery);
             place.run("scenario: Next\nclaims:\n  is there:\n    inside: { alive: true }\n", runtime);
             over
         }
@@ -126,7 +129,7 @@ fn interrupted(
 ) -> Over {
     let mut run = place.start(spec, runtime);
     // The daemon, and the command itself.
-    run.until_asleep(2);
+    run.until_asleep(2, what);
     interrupt(&run);
     let over = run.end();
     assert_eq!(over.code, code, "{what}: {}", over.said);

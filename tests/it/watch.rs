@@ -48,6 +48,8 @@ pub(crate) struct Over {
     /// What it wrote on both streams.
     pub(crate) said: String,
     pid: i32,
+    /// The most memory that the runner had, in KiB.
+    pub(crate) peak: u64,
     seen: Vec<Member>,
 }
 
@@ -144,11 +146,11 @@ impl Watched<'_> {
     }
 
     /// Waits until so many processes sleep, and notes all that belongs to the run by then.
-    pub(crate) fn until_asleep(&mut self, count: usize) {
+    pub(crate) fn until_asleep(&mut self, count: usize, what: &str) {
         let place = self.place;
         let said = || fs::read_to_string(place.path("output")).unwrap_or_default();
         let ended = |pidfd: &OwnedFd| readable(pidfd, Instant::now());
-        eventually("the processes sleep", || {
+        eventually(&format!("{what}: {count} processes sleep"), || {
             assert!(!ended(&self.pidfd), "the run ended too early: {}", said());
             place.sleeping().len() >= count
         });
@@ -173,7 +175,12 @@ impl Watched<'_> {
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Over {
-        let ended = readable(&self.pidfd, Instant::now() + PATIENCE);
+        let deadline = Instant::now() + PATIENCE;
+        let (mut ended, mut peak) = (false, 0);
+        while !ended && Instant::now() < deadline {
+            peak = peak_memory(self.pid()).unwrap_or(peak);
+            ended = readable(&self.pidfd, Instant::now() + Duration::from_millis(10));
+        }
         if !ended {
             // Nothing else would end it, and the nursery clears up after it.
             self.child.kill().unwrap();
@@ -182,7 +189,15 @@ impl Watched<'_> {
         let status = self.child.wait().unwrap();
         let said = fs::read_to_string(self.place.path("output")).unwrap_or_default();
         assert!(ended, "the run did not end: {said}");
-        Over { code: status.code(), said, pid, seen: self.seen }
+        Over { code: status.code(), said, pid, peak, seen: std::mem::take(&mut self.seen) }
+    }
+}
+
+impl Drop for Watched<'_> {
+    /// A test that fails ends its run all the same; one that has been waited for is not signalled.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -199,6 +214,14 @@ fn readable(fd: &OwnedFd, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let left = PollTimeout::try_from(left.as_millis()).unwrap();
     poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], left).unwrap() == 1
+}
+
+impl Over {
+    /// Waits until one of its processes is gone.
+    pub(crate) fn wait_for(&self, pid: i32) {
+        let member = self.seen.iter().find(|member| member.pid == pid).unwrap();
+        assert!(readable(&member.pidfd, Instant::now() + PATIENCE), "process {pid} does not end");
+    }
 }
 
 fn open(pid: i32) -> Option<OwnedFd> {
@@ -219,6 +242,13 @@ fn tree(root: i32) -> Vec<Member> {
         Some(Member { pid, parent: parent(pid)?, pidfd: open(pid)?, namespaces: foreign_namespaces(pid) })
     };
     known.into_iter().skip(1).filter_map(member).collect()
+}
+
+/// In KiB, as long as the process lives.
+fn peak_memory(pid: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 fn command_line(pid: i32) -> Vec<u8> {

@@ -3,11 +3,12 @@
 
 use std::ffi::{CString, NulError};
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -33,7 +34,7 @@ pub(in crate::sandbox) struct Birth<'a> {
     pub(in crate::sandbox) filters: &'a [BpfProgram],
     /// Where it reports.
     report: OwnedFd,
-    /// Through this the nursery says that ids are mapped and cgroups entered, and hears on which device the root is.
+    /// Through this the nursery says that ids are mapped and cgroups entered, and is shown the root.
     line: OwnedFd,
     /// The image as a detached mount whose ids are mapped, if they are.
     image: Option<OwnedFd>,
@@ -123,7 +124,9 @@ fn build(birth: &Birth<'_>) -> Result<()> {
         root::seal(&new_root)?;
     }
     root::enter(&new_root)?;
-    tell_root_device(&birth.line, Path::new("/"))?;
+    if !blueprint.creates(Namespace::Pid) {
+        show_root(&birth.line, Path::new("/"))?;
+    }
     finish(blueprint)
 }
 
@@ -144,17 +147,19 @@ fn finish(blueprint: &Blueprint) -> Result<()> {
     prctl::set_dumpable(true).map_err(|errno| Failure::new("prctl", &[&"PR_SET_DUMPABLE"], errno))
 }
 
-/// Tells the nursery by what to know the sandbox's processes: the device of its root, an overlay like no other.
-pub(in crate::sandbox) fn tell_root_device(line: &OwnedFd, root: &Path) -> Result<()> {
-    let root = nix::sys::stat::stat(root).map_err(|errno| Failure::new("stat", &[&root], errno))?;
-    sys::send(line.as_fd(), &root.st_dev.to_ne_bytes(), &[])
+/// Hands the nursery the root directory, by which what outlives this process is found. As long as the nursery holds it, the kernel gives
+/// the root's device number to no other sandbox.
+pub(in crate::sandbox) fn show_root(line: &OwnedFd, root: &Path) -> Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let root = nix::fcntl::open(root, flags, Mode::empty())
+        .map_err(|errno| Failure::new("open", &[&root], errno))?;
+    sys::send(line.as_fd(), b"root", &[root.as_raw_fd()])
 }
 
-/// The nursery's side of [`tell_root_device`]; `None` if it was never told.
-pub(in crate::sandbox) fn root_device_told(line: &OwnedFd) -> Option<u64> {
+/// The nursery's side of [`show_root`]; `None` if it was never shown.
+pub(in crate::sandbox) fn root_shown(line: &OwnedFd) -> Option<OwnedFd> {
     let told = sys::pipe::wait(line, PollFlags::POLLIN, Instant::now()).ok()?;
-    let bytes = told.then(|| sys::receive(line.as_fd()))?.ok()??.bytes;
-    Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+    told.then(|| sys::receive(line.as_fd()))?.ok()??.fds.pop()
 }
 
 fn name_host(blueprint: &Blueprint) -> Result<()> {

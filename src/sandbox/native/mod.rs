@@ -16,9 +16,7 @@ mod seccomp;
 mod subordinate;
 mod survey;
 
-pub(in crate::sandbox) use birth::{
-    Birth, c_strings, first, further, root_device_told, tell_root_device, wait_for_go,
-};
+pub(in crate::sandbox) use birth::{Birth, c_strings, first, further, root_shown, show_root, wait_for_go};
 pub use blueprint::{
     Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
 };

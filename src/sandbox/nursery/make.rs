@@ -27,7 +27,7 @@ pub(super) struct Made {
     pub(super) pid: i32,
     /// Where its end is reported.
     pub(super) report: OwnedFd,
-    /// Through this it was told to go, and tells on which device its root is.
+    /// Through this it was told to go, and shows its root.
     line: OwnedFd,
     /// Whether processes of its sandbox can outlive it: those of a PID namespace die with its init.
     leaves_others: bool,
@@ -37,8 +37,8 @@ pub(super) struct Made {
 impl Made {
     /// Ends what outlived it, and removes its cgroup. To be called once it has been waited for.
     pub(super) fn clear(&mut self) {
-        let root = self.leaves_others.then(|| native::root_device_told(&self.line)).flatten();
-        root.into_iter().for_each(orphans::kill_rooted_on);
+        let root = self.leaves_others.then(|| native::root_shown(&self.line)).flatten();
+        root.iter().for_each(orphans::kill_rooted_on);
         drop(self.cgroup.take());
     }
 }

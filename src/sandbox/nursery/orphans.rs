@@ -1,6 +1,7 @@
 //! Finding and killing what is left: processes that outlived their sandbox's first process, and at the end everything.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::linux::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The variable in the environment of whatever a run starts on the host or through a runtime: the run's tag.
 pub(in crate::sandbox) const MARK: &str = "AIRTIGHT_ID";
 
-/// Kills every process with a thread whose root is on this device: a sandbox's overlay has a device number of its own. One that
-/// has chrooted itself elsewhere is found at the end of the run, among the nursery's descendants.
-pub(super) fn kill_rooted_on(device: u64) {
+/// Kills every process with a thread whose root is on the device of this one: a sandbox's overlay has a device number of its own. It is
+/// the sandbox's only while the root is held: afterwards the kernel gives it to the next overlay, and it would be a stranger that is
+/// killed. One that has chrooted itself elsewhere is found at the end of the run, among the nursery's descendants.
+pub(super) fn kill_rooted_on(root: &OwnedFd) {
+    let Ok(device) = nix::sys::stat::fstat(root).map(|stat| stat.st_dev) else { return };
     kill_all(|pid| root_devices(pid).any(|root| root == device));
 }
 
