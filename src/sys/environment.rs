@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_title_ends_before_the_last_byte() {
         let check = |name: &str, room: usize, expected: &[u8]| {
-            assert_eq!(title(name, room), expected, "{name} in {room}")
+            assert_eq!(title(name, room), expected, "{name} in {room}");
         };
         check("name", 8, b"name\0\0\0 ");
         check("name", 6, b"name\0 ");

@@ -125,7 +125,9 @@ fn matchers(expectation: &Expectation, found: &mut BTreeSet<String>) {
                     Argument::Expectation(inner) => matchers(inner, found),
                     Argument::Alternatives(list) => list.iter().for_each(|inner| matchers(inner, found)),
                     Argument::Pointers(pointers) => {
-                        pointers.iter().for_each(|(_, inner)| matchers(inner, found))
+                        for (_, inner) in pointers {
+                            matchers(inner, found);
+                        }
                     }
                     _ => {}
                 }
