@@ -40,6 +40,13 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let mut plan = plan(specs, &arguments)?;
     let slots = Arc::new(Slots::default());
     let mut trials: Vec<Trial> = plan.entries.iter().map(|entry| trial(entry, &slots, &required)).collect();
+    if arguments.list {
+        trials = trials
+            .into_iter()
+            .zip(&plan.entries)
+            .map(|(trial, entry)| marked(trial, entry, &required))
+            .collect();
+    }
     trials.sort_by(|one, other| one.name().cmp(other.name()));
     let chosen: HashSet<String> =
         trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
@@ -104,8 +111,17 @@ fn trial(entry: &Entry, slots: &Arc<Slots>, required: &[String]) -> Trial {
             Err(Failed::from(format!("required, but skipped: {}: {}", skip.need, skip.reason)))
         }
         Told::Ignored(skip) => Ok(Completion::ignored_with(format!("{}: {}", skip.need, skip.reason))),
+        // What is given is no need: nothing can require it.
+        Told::NotMeasured(reason) => Ok(Completion::ignored_with(format!("not measured: {reason}"))),
         Told::Red(text) => Err(Failed::from(text)),
     })
+}
+
+/// In a list, a claim that is known to be skipped is an ignored test, so that nextest, which takes a test that says while it
+/// runs that it is to be ignored for one that passed, counts it as skipped. In a run it says so itself, with its reason.
+fn marked(trial: Trial, entry: &Entry, required: &[String]) -> Trial {
+    let skipped = entry.skip.as_ref().is_some_and(|skip| !skip.is_required(required));
+    trial.with_ignored_flag(skipped)
 }
 
 /// What a test's trial is told.
@@ -113,6 +129,7 @@ fn trial(entry: &Entry, slots: &Arc<Slots>, required: &[String]) -> Trial {
 enum Told {
     Passed,
     Ignored(Skip),
+    NotMeasured(String),
     Red(String),
 }
 
@@ -139,9 +156,7 @@ impl Slots {
         let told = match outcome {
             Outcome::Passed => Told::Passed,
             Outcome::Skipped(skip) => Told::Ignored(skip.clone()),
-            Outcome::NotMeasured(reason) => {
-                Told::Ignored(Skip { need: "not measured".to_owned(), reason: reason.clone() })
-            }
+            Outcome::NotMeasured(reason) => Told::NotMeasured(reason.clone()),
             Outcome::Failed(trouble) | Outcome::Broken(trouble) => {
                 let color = std::io::stdout().is_terminal();
                 let text = test.map(|test| report::render(test, outcome.ended(), trouble, color));

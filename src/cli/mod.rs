@@ -12,7 +12,7 @@ mod schema;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use exit::Exit;
 pub(crate) use interrupt::end_cleanly_on_signals;
@@ -41,6 +41,11 @@ enum Command {
     Schema,
     /// The images that sandboxes start from
     Image(image::Image),
+}
+
+/// What the command line can say, as clap has it.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Reads the command line and does what it says.

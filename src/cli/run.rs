@@ -35,8 +35,14 @@ pub(super) struct Run {
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
     /// Fail where this need is not met instead of skipping: a need's first word (`root`, `image`, `program`), the whole need,
-    /// or `all`; also from `AIRTIGHT_REQUIRE`
-    #[arg(long, value_name = "NEED", value_delimiter = ',', env = "AIRTIGHT_REQUIRE")]
+    /// or `all`; `-NEED` takes one out again (`all,-unprivileged`); also from `AIRTIGHT_REQUIRE`
+    #[arg(
+        long,
+        value_name = "NEED",
+        value_delimiter = ',',
+        env = "AIRTIGHT_REQUIRE",
+        allow_hyphen_values = true
+    )]
     require: Vec<String>,
 }
 

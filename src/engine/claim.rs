@@ -30,8 +30,10 @@ enum Judged {
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
+    // An image may take minutes to build; the claim's time begins when its images are there.
+    let there = stage.fetch_images();
     let mut telling = Telling::new(stage, Instant::now() + timeout);
-    let outcome = match telling.tell(claim) {
+    let outcome = match there.and_then(|()| telling.tell(claim)) {
         Ok(judged) => outcome(telling.with_evidence(judged)),
         Err(StageError::Image { name, reason }) => {
             Outcome::Skipped(Skip { need: format!("image {name}"), reason })

@@ -52,7 +52,7 @@ impl Engine {
             if let Some(skip) = &entry.skip {
                 let outcome = Outcome::Skipped(skip.clone());
                 tell(&telling, |telling| {
-                    telling.ended(entry, entry.open().as_ref(), &outcome, Instant::now())
+                    telling.ended(entry, entry.open().as_ref(), &outcome, Instant::now());
                 });
             }
         }

@@ -166,11 +166,21 @@ impl<'a> Stage<'a> {
         first: First<'_>,
         deadline: Instant,
     ) -> Result<Sandbox, StageError> {
-        let name = settings.image.as_deref().unwrap_or(super::images::DEFAULT);
-        let image = self.engine.image(name, &self.directory);
-        let image = image.map_err(|reason| StageError::Image { name: name.to_owned(), reason })?;
+        let image = self.image(settings)?;
         let order = Order { settings, image: &image, directory: &self.directory, first, deadline };
         Ok(runtime.start(self.engine.nursery(), &order)?)
+    }
+
+    /// Builds the images that are not there yet.
+    pub(super) fn fetch_images(&self) -> Result<(), StageError> {
+        self.test.settings().iter().try_for_each(|(_, settings)| self.image(settings).map(drop))
+    }
+
+    /// The root of a sandbox's image.
+    fn image(&self, settings: &Settings) -> Result<PathBuf, StageError> {
+        let name = settings.image.as_deref().unwrap_or(super::images::DEFAULT);
+        let image = self.engine.image(name, &self.directory);
+        image.map_err(|reason| StageError::Image { name: name.to_owned(), reason })
     }
 
     /// Asks everything that is wanted; what cannot be asked is unobserved, and says why. Only a sandbox that does not come

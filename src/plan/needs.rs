@@ -18,10 +18,16 @@ pub struct Skip {
 }
 
 impl Skip {
-    /// Whether `--require NAME` makes this a failure: the need itself, its first word, or `all`.
+    /// Whether `--require NAME` makes this a failure: the need itself, its first word, or `all`. `-NAME` takes a need out
+    /// again, wherever it stands: no run can meet both `root` and `unprivileged`, so that root requires `all,-unprivileged`.
     pub fn is_required(&self, required: &[String]) -> bool {
-        let first = self.need.split_ascii_whitespace().next().unwrap_or_default();
-        required.iter().any(|name| name == "all" || *name == self.need || name == first)
+        let excepted = required.iter().filter_map(|name| name.strip_prefix('-'));
+        let named = |name: &str| name == "all" || self.is_named(name);
+        required.iter().any(|name| named(name)) && !excepted.into_iter().any(|name| self.is_named(name))
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        name == self.need || self.need.split_ascii_whitespace().next() == Some(name)
     }
 }
 
@@ -145,11 +151,21 @@ mod tests {
     #[test]
     fn a_need_is_required_by_its_text_its_first_word_or_all() {
         let skip = Skip { need: "program ip".to_owned(), reason: String::new() };
-        let check =
-            |name: &str, expected| assert_eq!(skip.is_required(&[name.to_owned()]), expected, "{name}");
+        let check = |names: &str, expected| {
+            let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+            assert_eq!(skip.is_required(&names), expected, "{names:?}");
+        };
         check("program ip", true);
         check("program", true);
         check("all", true);
         check("root", false);
+        check("root,program", true);
+        check("all,-root", true);
+        check("all,-program", false);
+        check("-program,all", false);
+        check("all,-program ip", false);
+        check("all,-program ps", true);
+        check("-root", false);
+        check("-all", false);
     }
 }

@@ -82,7 +82,7 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
             interrupted(place, spec, runtime, code, what, |run| run.signal(signal))
         }
         Ending::NurseryKilled => {
-            let over = interrupted(place, spec, runtime, Some(4), what, |run| kill_nursery(run));
+            let over = interrupted(place, spec, runtime, Some(4), what, kill_nursery);
             assert!(over.said.contains("the nursery process has gone"), "{what}: {}", over.said);
             over
         }

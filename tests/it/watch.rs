@@ -126,7 +126,7 @@ impl Place {
         eventually(&format!("{what}: no process with the mark is left"), || self.marked().is_empty());
         let files =
             || fs::read_dir(self.tmp()).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-        eventually(&format!("{what}: no file is left in {:?}", self.tmp()), || files().is_empty());
+        eventually(&format!("{what}: no file is left in {}", self.tmp().display()), || files().is_empty());
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mounted = mounts.contains(self.directory.path().to_str().unwrap());
         assert!(!mounted, "{what}: a mount is left: {mounts}");

@@ -77,8 +77,8 @@ impl Ending {
         let _ = kill(Pid::from_raw(self.nursery.pid), signal);
     }
 
-    /// The first processes died with the nursery (PR_SET_PDEATHSIG); what else it made fell to the runner, which is the next
-    /// subreaper above it (prctl(2), PR_SET_CHILD_SUBREAPER).
+    /// The first processes died with the nursery (`PR_SET_PDEATHSIG`); what else it made fell to the runner, which is the next
+    /// subreaper above it (prctl(2), `PR_SET_CHILD_SUBREAPER`).
     fn make_up_for_it(&self) {
         orphans::kill_all_descendants();
         self.run.remove();
