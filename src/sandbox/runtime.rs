@@ -108,7 +108,7 @@ pub enum StartError {
 impl StartError {
     /// What the machine refuses to everyone, if that is why: then a claim is skipped for it. It shows in the first calls,
     /// before anything of the sandbox's own is in question: the namespaces, the id maps, and the first mount in a mount
-    /// namespace, which is where AppArmor refuses what it has let be cloned.
+    /// namespace, which is where `AppArmor` refuses what it has let be cloned.
     pub fn refusal(&self) -> Option<String> {
         let (Self::Nursery(NurseryError::Setup(failure)) | Self::System(failure)) = self else { return None };
         let refused =

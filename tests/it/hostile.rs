@@ -71,13 +71,13 @@ fn what_kills_in_its_own_sandbox_kills_no_more() {
         (all, r#"steps: [{ exec: "kill -STOP 1; kill -KILL 1" }, { inside: { pid: 1 } }]"#, 0, "1 passed"),
         (
             "image: base",
-            r#"steps: [{ kill: { process: first, from: host, signal: SIGKILL } }, { inside: { pid: 1 } }]"#,
+            r"steps: [{ kill: { process: first, from: host, signal: SIGKILL } }, { inside: { pid: 1 } }]",
             4,
             "the sandbox's first process was ended by SIGKILL",
         ),
         (
             "image: base",
-            r#"timeout: 1s, steps: [{ kill: { process: first, from: host, signal: SIGSTOP } }, { inside: { pid: 1 } }]"#,
+            r"timeout: 1s, steps: [{ kill: { process: first, from: host, signal: SIGSTOP } }, { inside: { pid: 1 } }]",
             4,
             "the agent did not answer in time",
         ),

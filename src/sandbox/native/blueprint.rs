@@ -55,7 +55,7 @@ pub struct Identity {
 
 impl Identity {
     /// Whose the sandbox's own file systems are, as mount options: its root's, or, where only one id is mapped, that one's. An
-    /// id that is not mapped is EINVAL (user_namespaces(7)).
+    /// id that is not mapped is EINVAL (`user_namespaces(7)`).
     pub fn owner(&self) -> String {
         match self.map {
             IdMap::Own { uid, gid } => format!("uid={uid},gid={gid}"),
@@ -209,7 +209,7 @@ impl Blueprint {
         self.namespaces.iter().fold(0, |flags, namespace| flags | namespace.clone_flag())
     }
 
-    /// The flags for clone3(2). A cgroup namespace's root is the cgroup of whoever makes it (cgroup_namespaces(7)), so with
+    /// The flags for clone3(2). A cgroup namespace's root is the cgroup of whoever makes it (`cgroup_namespaces(7)`), so with
     /// limits it is made later, when the process is in its cgroup.
     pub fn clone_flags(&self) -> i32 {
         let later = if self.unshares_cgroup() { libc::CLONE_NEWCGROUP } else { 0 };
