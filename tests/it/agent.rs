@@ -143,7 +143,7 @@ fn a_reply_must_have_an_answer_for_each_question() {
 #[test]
 fn an_agent_says_what_is_wrong_with_its_input() {
     let check = |script: &str, expected: &str| {
-        let command = format!("{script} | {} agent t0k", env!("CARGO_BIN_EXE_airtight"));
+        let command = format!("{script} | {} airtight-agent t0k", env!("CARGO_BIN_EXE_airtight"));
         let output = Command::new("sh").args(["-c", &command]).output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(said.contains(expected), "{said}");
