@@ -51,13 +51,17 @@ fn close_all_from(first: RawFd) -> Result<()> {
     if result == 0 { Ok(()) } else { Err(Failure::new("close_range", &[&first], Errno::last())) }
 }
 
-/// Gives every signal its default action and blocks none: a launcher's ignored and blocked signals are inherited across
-/// clone and execve(2), and would be the sandbox's.
-pub fn reset_signals() {
+/// Gives every signal its default action: a launcher's ignored signals are inherited across clone and execve(2), and would be
+/// the sandbox's. The nursery does it once, for all that it makes.
+pub fn default_signals() {
     for number in 1..=64 {
         // SAFETY: SIG_DFL is a valid disposition; for SIGKILL and SIGSTOP the call fails and changes nothing.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+}
+
+/// Blocks no signal: the nursery, which hears its own by descriptor, blocks some.
+pub fn unblock_signals() {
     // It cannot fail: the arguments are valid.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }

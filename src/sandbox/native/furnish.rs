@@ -1,14 +1,15 @@
 //! What lies on the root: `/proc`, `/sys`, a minimal `/dev`, further mounts, masked and read-only paths.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::MsFlags;
 use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
 
 use super::blueprint::{Blueprint, MountPlan};
-use super::root::{Place, bind_host, find, is_directory, mount_extra, mount_new, remount_found};
+use super::root::{
+    Place, bind_host, bind_over, find, is_directory, mount_extra, mount_new, mount_over, remount_found,
+};
 use crate::spec::Namespace;
 use crate::sys::{Failure, Result};
 
@@ -78,58 +79,42 @@ fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
         &format!("mode=0755,{owner},size=64k,nr_inodes=256"),
     )?;
+    // From here on relative to it: what is made there is ours alone.
+    let dev = find(root, "/dev", Place::Existing)?;
     for (name, major, minor) in DEVICES {
-        add_device(blueprint, root, name, makedev(major, minor))?;
+        add_device(blueprint, &dev, name, SFlag::S_IFCHR, makedev(major, minor))?;
     }
     for path in &blueprint.root.devices {
-        add_host_device(blueprint, root, path)?;
+        let stat =
+            nix::sys::stat::stat(path.as_str()).map_err(|errno| Failure::new("stat", &[path], errno))?;
+        let kind = SFlag::from_bits_truncate(stat.st_mode & libc::S_IFMT);
+        add_device(blueprint, &dev, path.strip_prefix("/dev/").unwrap_or(path), kind, stat.st_rdev)?;
     }
-    let dev = find(root, "/dev", Place::Existing)?;
     for (target, name) in LINKS {
         nix::unistd::symlinkat(target, &dev, name)
             .map_err(|errno| Failure::new("symlink", &[&target, &name], errno))?;
     }
-    mount_new(
-        root,
-        "devpts",
-        "/dev/pts",
-        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
-        "newinstance,ptmxmode=0666,mode=0620",
-    )?;
-    mount_new(root, "tmpfs", "/dev/shm", QUIET, &format!("mode=1777,{owner},size=64m,nr_inodes=10000"))?;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount_new(&dev, "devpts", "pts", quiet, "newinstance,ptmxmode=0666,mode=0620")?;
+    mount_new(&dev, "tmpfs", "shm", QUIET, &format!("mode=1777,{owner},size=64m,nr_inodes=10000"))?;
     // The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
     if blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User) {
-        mount_new(root, "mqueue", "/dev/mqueue", QUIET, "")?;
+        mount_new(&dev, "mqueue", "mqueue", QUIET, "")?;
     }
     Ok(())
 }
 
-fn add_host_device(blueprint: &Blueprint, root: &OwnedFd, path: &str) -> Result<()> {
-    let stat = nix::sys::stat::stat(path).map_err(|errno| Failure::new("stat", &[&path], errno))?;
-    let name = path.strip_prefix("/dev/").unwrap_or(path);
-    if blueprint.creates(Namespace::User) {
-        return bind_host(root, path, &format!("/dev/{name}"), Place::File, MsFlags::empty());
-    }
-    let dev = find(root, "/dev", Place::Existing)?;
-    let kind = SFlag::from_bits_truncate(stat.st_mode & libc::S_IFMT);
-    make_node(&dev, name, kind, stat.st_rdev)
-}
-
 /// A device node. In a user namespace the kernel refuses to make one that can be opened, so the host's is bound instead.
-fn add_device(blueprint: &Blueprint, root: &OwnedFd, name: &str, device: libc::dev_t) -> Result<()> {
+fn add_device(
+    blueprint: &Blueprint,
+    dev: &OwnedFd,
+    name: &str,
+    kind: SFlag,
+    device: libc::dev_t,
+) -> Result<()> {
     if blueprint.creates(Namespace::User) {
-        return bind_host(
-            root,
-            &format!("/dev/{name}"),
-            &format!("/dev/{name}"),
-            Place::File,
-            MsFlags::empty(),
-        );
+        return bind_host(dev, &format!("/dev/{name}"), name, Place::File, MsFlags::empty());
     }
-    make_node(&find(root, "/dev", Place::Existing)?, name, SFlag::S_IFCHR, device)
-}
-
-fn make_node(dev: &OwnedFd, name: &str, kind: SFlag, device: libc::dev_t) -> Result<()> {
     let failed = |call, errno| Failure::new(call, &[&name], errno);
     let mode = Mode::from_bits_truncate(0o666);
     mknodat(dev.as_fd(), name, kind, mode, device).map_err(|errno| failed("mknod", errno))?;
@@ -138,35 +123,28 @@ fn make_node(dev: &OwnedFd, name: &str, kind: SFlag, device: libc::dev_t) -> Res
         .map_err(|errno| failed("chmod", errno))
 }
 
-/// A path that is not there needs no hiding.
-fn is_missing<T>(found: &Result<T>) -> bool {
-    let missing = [Errno::ENOENT as i32, Errno::ENOTDIR as i32];
-    matches!(found, Err(failure) if missing.contains(&failure.errno))
+/// What is at a path; `None` where there is nothing, which needs no hiding.
+fn find_if_there(root: &OwnedFd, path: &str) -> Result<Option<OwnedFd>> {
+    match find(root, path, Place::Existing) {
+        Err(failure) if [libc::ENOENT, libc::ENOTDIR].contains(&failure.errno) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// Hides a path: `/dev/null` over a file, an empty read-only tmpfs over a directory.
 fn mask(root: &OwnedFd, path: &str, owner: &str) -> Result<()> {
-    let found = find(root, path, Place::Existing);
-    if is_missing(&found) {
-        return Ok(());
-    }
-    if is_directory(&found?)? {
+    let Some(found) = find_if_there(root, path)? else { return Ok(()) };
+    if is_directory(&found)? {
         // Not `size=0`, which is no limit (tmpfs(5)): who may remount it could fill the host's memory.
         let options = format!("size=4k,nr_inodes=2,mode=0755,{owner}");
-        return mount_new(root, "tmpfs", path, QUIET | MsFlags::MS_RDONLY, &options);
+        return mount_over(&found, "tmpfs", path, QUIET | MsFlags::MS_RDONLY, &options);
     }
-    let null = find(root, "/dev/null", Place::Existing)?;
-    let source = format!("/proc/self/fd/{}", null.as_raw_fd());
-    bind_host(root, &source, path, Place::Existing, MsFlags::empty())
+    bind_over(&find(root, "/dev/null", Place::Existing)?, &found)
 }
 
 /// Binds a path on itself, and makes that mount read-only.
 fn make_read_only(root: &OwnedFd, path: &str) -> Result<()> {
-    let found = find(root, path, Place::Existing);
-    if is_missing(&found) {
-        return Ok(());
-    }
-    let source = format!("/proc/self/fd/{}", found?.as_raw_fd());
-    bind_host(root, &source, path, Place::Existing, MsFlags::empty())?;
+    let Some(found) = find_if_there(root, path)? else { return Ok(()) };
+    bind_over(&found, &found)?;
     remount_found(root, path, MsFlags::MS_RDONLY)
 }

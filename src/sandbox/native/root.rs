@@ -6,6 +6,7 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
@@ -86,15 +87,7 @@ pub(super) fn mount_extra(root: &OwnedFd, plan: &MountPlan, source: Option<&Owne
     match source {
         Some(source) => {
             let place = if is_directory(source)? { Place::Directory } else { Place::File };
-            let target = find(root, &plan.target, place)?;
-            let from = by_descriptor(source.as_fd());
-            mount_at(
-                from.to_str(),
-                &by_descriptor(target.as_fd()),
-                None,
-                MsFlags::MS_BIND | MsFlags::MS_REC,
-                "",
-            )?;
+            bind_over(source, &find(root, &plan.target, place)?)?;
             if options.flags.is_empty() { Ok(()) } else { remount_found(root, &plan.target, options.flags) }
         }
         None => mount_new(
@@ -109,9 +102,25 @@ pub(super) fn mount_extra(root: &OwnedFd, plan: &MountPlan, source: Option<&Owne
 
 /// Mounts a new file system of type `kind` at `target` in the new root, whose directory is made if it is missing.
 pub(super) fn mount_new(root: &OwnedFd, kind: &str, target: &str, flags: MsFlags, data: &str) -> Result<()> {
-    let place = find(root, target, Place::Directory)?;
+    mount_over(&find(root, target, Place::Directory)?, kind, target, flags, data)
+}
+
+/// The same at an open place, which is called `target` where it fails.
+pub(super) fn mount_over(
+    place: &OwnedFd,
+    kind: &str,
+    target: &str,
+    flags: MsFlags,
+    data: &str,
+) -> Result<()> {
     mount_at(Some(kind), &by_descriptor(place.as_fd()), Some(kind), flags, data)
         .map_err(|failure| Failure { operands: vec![format!("{kind:?}"), format!("{target:?}")], ..failure })
+}
+
+/// Binds what one descriptor leads to over what another does.
+pub(super) fn bind_over(source: &OwnedFd, place: &OwnedFd) -> Result<()> {
+    let (source, place) = (by_descriptor(source.as_fd()), by_descriptor(place.as_fd()));
+    mount_at(source.to_str(), &place, None, MsFlags::MS_BIND | MsFlags::MS_REC, "")
 }
 
 /// Binds a path of the host at `target` in the new root.
@@ -148,11 +157,16 @@ pub(in crate::sandbox) enum Place {
 /// Opens a path of the new root as its processes will resolve it: a symlink of the image cannot lead to the host
 /// (openat2(2), `RESOLVE_IN_ROOT`).
 pub(super) fn find(root: &OwnedFd, path: &str, place: Place) -> Result<OwnedFd> {
-    let relative = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
-    if place != Place::Existing {
-        make_place(root, relative, place)?;
+    find_relative(root, Path::new(path.trim_start_matches('/')), place)
+}
+
+fn find_relative(root: &OwnedFd, path: &Path, place: Place) -> Result<OwnedFd> {
+    match open_within(root.as_fd(), path, OFlag::O_PATH) {
+        Err(failure) if failure.errno == libc::ENOENT && place != Place::Existing => {
+            make_place(root, path, place)
+        }
+        found => found,
     }
-    open_within(root.as_fd(), relative, OFlag::O_PATH)
 }
 
 fn open_within(root: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd> {
@@ -161,21 +175,25 @@ fn open_within(root: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedF
     openat2(root, path, how).map_err(|errno| Failure::new("openat2", &[&path], errno))
 }
 
-fn make_place(root: &OwnedFd, path: &Path, place: Place) -> Result<()> {
-    if open_within(root.as_fd(), path, OFlag::O_PATH).is_ok() {
-        return Ok(());
-    }
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    make_place(root, parent, Place::Directory)?;
-    let parent = open_within(root.as_fd(), parent, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+fn make_place(root: &OwnedFd, path: &Path, place: Place) -> Result<OwnedFd> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Failure::new("open", &[&path], Errno::ENOENT));
+    };
+    let parent = (!parent.as_os_str().is_empty())
+        .then(|| find_relative(root, parent, Place::Directory))
+        .transpose()?;
+    let parent = parent.as_ref().unwrap_or(root);
     match place {
         Place::File => {
             let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-            let made = nix::fcntl::openat(&parent, name, flags, Mode::from_bits_truncate(0o644));
-            made.map(drop).map_err(|errno| Failure::new("open", &[&path], errno))
+            nix::fcntl::openat(parent, name, flags, Mode::from_bits_truncate(0o644))
+                .map_err(|errno| Failure::new("open", &[&path], errno))
         }
-        _ => nix::sys::stat::mkdirat(&parent, name, Mode::from_bits_truncate(0o755))
-            .map_err(|errno| Failure::new("mkdir", &[&path], errno)),
+        _ => {
+            nix::sys::stat::mkdirat(parent, name, Mode::from_bits_truncate(0o755))
+                .map_err(|errno| Failure::new("mkdir", &[&path], errno))?;
+            open_within(parent.as_fd(), Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY)
+        }
     }
 }
 

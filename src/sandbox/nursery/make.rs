@@ -182,7 +182,7 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
 /// streams have the numbers 0 to 2.
 fn inherit(streams: &[OwnedFd; 3], others: &[Option<&OwnedFd>]) -> Vec<OwnedFd> {
     let fds = streams.iter().chain(others.iter().copied().flatten()).map(AsRawFd::as_raw_fd);
-    sys::reset_signals();
+    sys::unblock_signals();
     sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|failure| {
         // The first of the others is where it reports. If nobody listens any more there is nobody to tell.
         let report = others.first().copied().flatten();
