@@ -38,9 +38,19 @@ pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations)
         Err(StageError::Image { name, reason }) => {
             Outcome::Skipped(Skip { need: format!("image {name}"), reason })
         }
-        Err(error) => Outcome::Broken(Trouble::saying(error)),
+        Err(error) => refused_or_broken(test, &error),
     };
     (outcome, telling.last)
+}
+
+/// What the machine does not let anyone do is no fault of the sandbox.
+fn refused_or_broken(test: &Test, error: &StageError) -> Outcome {
+    let refusal = if let StageError::Start(start) = error { start.refusal() } else { None };
+    let need = || format!("runtime {}", test.runtime.name());
+    refusal.map_or_else(
+        || Outcome::Broken(Trouble::saying(error)),
+        |reason| Outcome::Skipped(Skip { need: need(), reason }),
+    )
 }
 
 fn outcome(judged: Judged) -> Outcome {

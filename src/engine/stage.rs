@@ -14,7 +14,9 @@ use crate::agent::protocol::Ask;
 use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
 use crate::judge::Observations;
 use crate::plan::Test;
-use crate::sandbox::{self, Commanded, First, Further, Order, Process, Sandbox, StartError, native};
+use crate::sandbox::{
+    self, Commanded, First, Further, NurseryError, Order, Process, Sandbox, StartError, native,
+};
 use crate::spec::{Asked, Seen, Settings};
 use crate::sys::signal_name;
 
@@ -216,7 +218,7 @@ impl<'a> Stage<'a> {
             View::Inside(name) => self.ask_inside(name, queries, deadline),
             View::Control(name) => {
                 let sandbox = self.control(name, deadline)?;
-                let (answers, dead) = ask_agent(sandbox, queries, deadline);
+                let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
                 if dead {
                     self.controls.remove(name);
                 }
@@ -238,7 +240,7 @@ impl<'a> Stage<'a> {
             return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
         }
         let sandbox = self.started(name, deadline)?;
-        let (answers, dead) = ask_agent(sandbox, queries, deadline);
+        let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
             self.sandboxes.remove(name);
@@ -277,15 +279,19 @@ fn request(queries: &[Query]) -> Ask {
     }
 }
 
-/// The answers, and whether the agent is dead.
-fn ask_agent(sandbox: &mut Sandbox, queries: &[Query], deadline: Instant) -> (Vec<Answer>, bool) {
+/// The answers, and whether the agent is dead. A sandbox that turns out not to have come up is an error.
+fn ask_agent(
+    sandbox: &mut Sandbox,
+    queries: &[Query],
+    deadline: Instant,
+) -> Result<(Vec<Answer>, bool), StageError> {
     let Some(agent) = sandbox.agent() else {
         let reason = "the sandbox's first process is a command: nothing inside can be asked";
-        return (queries.iter().map(|_| Err(Unobserved::because(reason))).collect(), false);
+        return Ok((unobserved(queries, &reason), false));
     };
     match agent.ask(&request(queries), deadline) {
-        Ok(answers) => (answers, false),
-        Err(error) => (after_failure(sandbox, queries, &error, deadline), true),
+        Ok(answers) => Ok((answers, false)),
+        Err(error) => after_failure(sandbox, queries, &error, deadline).map(|answers| (answers, true)),
     }
 }
 
@@ -295,12 +301,14 @@ fn after_failure(
     queries: &[Query],
     error: &ChannelError,
     deadline: Instant,
-) -> Vec<Answer> {
-    let silent = matches!(error, ChannelError::Closed | ChannelError::Stream(_));
-    if let Some(failure) = silent.then(|| sandbox.failed()).flatten() {
-        return unobserved(queries, &format!("the sandbox did not start: {failure}"));
+) -> Result<Vec<Answer>, StageError> {
+    if !matches!(error, ChannelError::Closed | ChannelError::Stream(_)) {
+        return Ok(unobserved(queries, error));
     }
-    match (queries, silent.then(|| sandbox.wait(deadline)).flatten()) {
+    if let Some(failure) = sandbox.failed() {
+        return Err(StartError::from(NurseryError::Setup(failure)).into());
+    }
+    Ok(match (queries, sandbox.wait(deadline)) {
         ([query], Some(Ended::Signaled(number))) if is_attempt(query) => {
             let outcome = Outcome::Killed(signal_name(number));
             let raw = format!("the process that tried was ended by {}", signal_name(number));
@@ -308,7 +316,7 @@ fn after_failure(
         }
         (_, Some(ended)) => unobserved(queries, &format!("the sandbox's first process {}", in_words(ended))),
         _ => unobserved(queries, error),
-    }
+    })
 }
 
 fn unobserved(queries: &[Query], reason: &impl std::fmt::Display) -> Vec<Answer> {

@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{execvpe, setsid};
 
 use super::native::root::{Place, ROOT, bind_host, lay_image, raise_root, raise_stage};
-use super::native::{c_strings, show_root, wait_for_go};
+use super::native::{Identity, c_strings, show_root, wait_for_go};
 use super::nursery::{Launch, MARK, PreparedRoot, Report};
 use crate::sys::{self, Failure, Result};
 
@@ -38,7 +38,7 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     let Some(root) = &launch.root else { return Ok(()) };
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWNS"], errno))?;
-    raise_stage(&root.stage)?;
+    raise_stage(&root.stage, &Identity::default())?;
     lay_image(&root.image)?;
     let rootfs = raise_root(&root.stage, false)?;
     for (source, target) in &root.binds {

@@ -105,6 +105,24 @@ pub enum StartError {
     System(#[from] Failure),
 }
 
+impl StartError {
+    /// What the machine refuses to everyone, if that is why: then a claim is skipped for it. It shows in the first calls,
+    /// before anything of the sandbox's own is in question: the namespaces, the id maps, and the first mount in a mount
+    /// namespace, which is where `AppArmor` refuses what it has let be cloned.
+    pub fn refusal(&self) -> Option<String> {
+        let (Self::Nursery(NurseryError::Setup(failure)) | Self::System(failure)) = self else { return None };
+        let refused =
+            [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::ENOSPC, libc::EUSERS].contains(&failure.errno);
+        let gate = match failure.call.as_str() {
+            "write" => failure.operands.first().is_some_and(|path| path.ends_with("_map\"")),
+            // The first mount makes `/` private.
+            "mount" => failure.operands.get(1).is_some_and(|target| target == "\"/\""),
+            call => call == "clone3",
+        };
+        (refused && gate).then(|| format!("this machine refuses it: {failure}"))
+    }
+}
+
 fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; it said: {}", stderr.trim_end()) }
 }

@@ -62,7 +62,8 @@ impl Scope {
     fn is_seen_from_itself(&self, own: &str, frame: &Frame<'_>) -> bool {
         let joined = self.agents.iter().any(|name| name == own);
         let looks_inside = matches!(frame.view, Some(View::Inside(_)));
-        !(self.commands.iter().any(|name| name == own) || joined && looks_inside)
+        let is_command = self.commands.iter().any(|name| name == own);
+        !is_command && (!joined || !looks_inside)
     }
 
     /// The viewpoint that `same_as` names: `outside` and `inside` are those of the same process.

@@ -11,8 +11,10 @@ use super::{Failure, Result};
 /// Makes these the only descriptors of the process, numbered from 0 in this order, and gives those from 3 on, which are
 /// close-on-exec: a cloned child holds all of the nursery's, which the sandbox must not see.
 pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
-    // Far above the numbers they are to have, so that none is overwritten before it has been moved.
-    let aside: Vec<OwnedFd> = kept.iter().map(|fd| duplicate_above(*fd, 64)).collect::<Result<_>>()?;
+    let count = RawFd::try_from(kept.len()).unwrap_or(RawFd::MAX);
+    // Above the numbers they are to have, so that none is overwritten before it has been moved; but not far above, since
+    // RLIMIT_NOFILE may be low.
+    let aside: Vec<OwnedFd> = kept.iter().map(|fd| duplicate_above(*fd, count)).collect::<Result<_>>()?;
     for (number, fd) in (0..).zip(&aside) {
         place(fd.as_raw_fd(), number)?;
     }
@@ -20,7 +22,6 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
     for fd in aside {
         let _ = fd.into_raw_fd();
     }
-    let count = RawFd::try_from(kept.len()).unwrap_or(RawFd::MAX);
     close_all_from(count)?;
     // SAFETY: these numbers have just been given to descriptors that nobody else owns.
     Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())

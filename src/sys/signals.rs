@@ -12,7 +12,7 @@ use super::{Failure, Result};
 
 /// Gives SIGPIPE its default action: Rust's runtime ignores it, and an ignored signal stays ignored over execve(2).
 pub fn default_sigpipe() -> Result<()> {
-    set(Signal::SIGPIPE, SigHandler::SigDfl, SaFlags::empty())
+    set(Signal::SIGPIPE, SigHandler::SigDfl, SaFlags::empty()).map(drop)
 }
 
 /// Reaps every child as it dies. A handler rather than an ignored SIGCHLD: that would be inherited over execve(2), while a
@@ -32,7 +32,8 @@ pub fn kill(pid: i32, signal: i32) -> Result<()> {
     Errno::result(result).map(drop).map_err(|errno| Failure::new("kill", &[&pid, &signal], errno))
 }
 
-/// A descriptor on which a byte can be read once SIGINT, SIGTERM or SIGHUP has come. A handler rather than a blocked signal:
+/// A descriptor on which a byte can be read once SIGINT, SIGTERM or SIGHUP has come; one that is ignored, as nohup(1) and a
+/// shell's background have it, stays ignored. A handler rather than a blocked signal:
 /// programs that are executed inherit what is blocked, and Ctrl-C would no longer end them.
 pub fn termination() -> Result<OwnedFd> {
     let (read, write) =
@@ -40,7 +41,10 @@ pub fn termination() -> Result<OwnedFd> {
     // It is never closed: the handler may run until the process ends.
     TOLD.store(write.into_raw_fd(), Ordering::Relaxed);
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        set(signal, SigHandler::Handler(tell), SaFlags::SA_RESTART)?;
+        let before = set(signal, SigHandler::Handler(tell), SaFlags::SA_RESTART)?;
+        if matches!(before, SigHandler::SigIgn) {
+            set(signal, before, SaFlags::empty())?;
+        }
     }
     Ok(read)
 }
@@ -55,11 +59,12 @@ extern "C" fn tell(_: libc::c_int) {
     errno.set();
 }
 
-fn set(signal: Signal, handler: SigHandler, flags: SaFlags) -> Result<()> {
+/// Gives the handler that there was before.
+fn set(signal: Signal, handler: SigHandler, flags: SaFlags) -> Result<SigHandler> {
     let action = SigAction::new(handler, flags, SigSet::empty());
-    // SAFETY: the handlers set here are the default action, `reap` and `tell`, which are async-signal-safe.
+    // SAFETY: the handlers set here are none, or `reap` and `tell`, which are async-signal-safe.
     let result = unsafe { sigaction(signal, &action) };
-    result.map(drop).map_err(|errno| Failure::new("sigaction", &[&signal], errno))
+    result.map(|before| before.handler()).map_err(|errno| Failure::new("sigaction", &[&signal], errno))
 }
 
 /// Async-signal-safe: only waitpid(2), and errno kept for the code that was interrupted (signal-safety(7)).

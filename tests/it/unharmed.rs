@@ -182,6 +182,22 @@ fn a_hangup_leaves_nothing() {
 }
 
 #[test]
+fn a_hangup_that_is_ignored_stays_ignored() {
+    let place = Place::new();
+    let command =
+        place.command(&spec(Ending::Held, "new: all", "exec").replace("; true", "; sleep 0.5"), "native");
+    let mut deaf = std::process::Command::new("sh");
+    deaf.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    deaf.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut run = place.watch(deaf.current_dir(place.tmp()));
+    run.until_asleep(1, "an ignored hangup");
+    run.signal(Signal::SIGHUP);
+    let over = run.end();
+    assert_eq!(over.code, Some(0));
+    place.assert_untouched(&over, "an ignored hangup");
+}
+
+#[test]
 fn sigkill_to_the_runner_leaves_nothing() {
     check(Ending::Signal(Signal::SIGKILL));
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::PollFlags;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
@@ -36,7 +37,7 @@ pub(in crate::sandbox) struct Birth<'a> {
     report: OwnedFd,
     /// Through this the nursery says that ids are mapped and cgroups entered, and is shown the root.
     line: OwnedFd,
-    /// The image as a detached mount whose ids are mapped, if they are.
+    /// The image as a detached mount, where the sandbox's root is another user.
     image: Option<OwnedFd>,
 }
 
@@ -101,12 +102,16 @@ fn die_with_parent() -> Result<()> {
 
 fn build(birth: &Birth<'_>) -> Result<()> {
     let blueprint = birth.blueprint;
+    if blueprint.unshares_cgroup() {
+        unshare(CloneFlags::CLONE_NEWCGROUP)
+            .map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWCGROUP"], errno))?;
+    }
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     umask(Mode::from_bits_truncate(0o022));
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
-    root::raise_stage(&blueprint.stage)?;
+    root::raise_stage(&blueprint.stage, &blueprint.identity)?;
     if birth.image.is_none() {
         root::lay_image(&blueprint.image)?;
     }

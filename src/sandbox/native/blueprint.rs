@@ -15,6 +15,9 @@ pub struct Blueprint {
     pub stage: PathBuf,
     /// The image's root, which is never written to.
     pub image: PathBuf,
+    /// Whether the image's owners are shown through the id map where the sandbox's root is another user: its files are the
+    /// host root's.
+    pub maps_image: bool,
     /// The namespaces to create.
     pub namespaces: Vec<Namespace>,
     /// Who it is.
@@ -48,6 +51,17 @@ pub struct Identity {
     pub gid: u32,
     /// The id map of a new user namespace.
     pub map: IdMap,
+}
+
+impl Identity {
+    /// Whose the sandbox's own file systems are, as mount options: its root's, or, where only one id is mapped, that one's. An
+    /// id that is not mapped is EINVAL (`user_namespaces(7)`).
+    pub fn owner(&self) -> String {
+        match self.map {
+            IdMap::Own { uid, gid } => format!("uid={uid},gid={gid}"),
+            _ => "uid=0,gid=0".to_owned(),
+        }
+    }
 }
 
 /// How a new user namespace's ids are mapped.
@@ -164,6 +178,7 @@ impl Blueprint {
         Self {
             stage: PathBuf::new(),
             image: PathBuf::new(),
+            maps_image: false,
             namespaces: Vec::new(),
             identity: Identity::default(),
             chrooted: false,
@@ -178,13 +193,31 @@ impl Blueprint {
         }
     }
 
+    /// Whether its root is another user than the runner: then the sandbox may not reach the image by its path, and is handed
+    /// the mount.
+    pub const fn is_other(&self) -> bool {
+        matches!(self.identity.map, IdMap::Ranges(_))
+    }
+
     /// Whether it creates this kind of namespace.
     pub fn creates(&self, namespace: Namespace) -> bool {
         self.namespaces.contains(&namespace)
     }
 
-    /// The `CLONE_NEW*` flags of clone3(2) and setns(2).
-    pub fn clone_flags(&self) -> i32 {
+    /// The `CLONE_NEW*` flags of all its namespaces, for setns(2).
+    pub fn namespace_flags(&self) -> i32 {
         self.namespaces.iter().fold(0, |flags, namespace| flags | namespace.clone_flag())
+    }
+
+    /// The flags for clone3(2). A cgroup namespace's root is the cgroup of whoever makes it (`cgroup_namespaces(7)`), so with
+    /// limits it is made later, when the process is in its cgroup.
+    pub fn clone_flags(&self) -> i32 {
+        let later = if self.unshares_cgroup() { libc::CLONE_NEWCGROUP } else { 0 };
+        self.namespace_flags() & !later
+    }
+
+    /// Whether the first process makes its cgroup namespace itself.
+    pub fn unshares_cgroup(&self) -> bool {
+        self.cgroup.any() && self.creates(Namespace::Cgroup)
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<O
     for path in &blueprint.root.read_only_paths {
         make_read_only(root, path)?;
     }
-    blueprint.root.masks.iter().try_for_each(|path| mask(root, path))
+    blueprint.root.masks.iter().try_for_each(|path| mask(root, path, &blueprint.identity.owner()))
 }
 
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
@@ -70,12 +70,13 @@ fn mount_sys(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
 /// A `/dev` of its own, on a tmpfs: the host's devtmpfs is one for the whole machine, and what a sandbox did to it would
 /// be done to the host.
 fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
+    let owner = blueprint.identity.owner();
     mount_new(
         root,
         "tmpfs",
         "/dev",
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
-        "mode=0755,uid=0,gid=0,size=64k,nr_inodes=256",
+        &format!("mode=0755,{owner},size=64k,nr_inodes=256"),
     )?;
     for (name, major, minor) in DEVICES {
         add_device(blueprint, root, name, makedev(major, minor))?;
@@ -95,7 +96,7 @@ fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
         "newinstance,ptmxmode=0666,mode=0620",
     )?;
-    mount_new(root, "tmpfs", "/dev/shm", QUIET, "mode=1777,uid=0,gid=0,size=64m,nr_inodes=10000")?;
+    mount_new(root, "tmpfs", "/dev/shm", QUIET, &format!("mode=1777,{owner},size=64m,nr_inodes=10000"))?;
     // The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
     if blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User) {
         mount_new(root, "mqueue", "/dev/mqueue", QUIET, "")?;
@@ -144,13 +145,15 @@ fn is_missing<T>(found: &Result<T>) -> bool {
 }
 
 /// Hides a path: `/dev/null` over a file, an empty read-only tmpfs over a directory.
-fn mask(root: &OwnedFd, path: &str) -> Result<()> {
+fn mask(root: &OwnedFd, path: &str, owner: &str) -> Result<()> {
     let found = find(root, path, Place::Existing);
     if is_missing(&found) {
         return Ok(());
     }
     if is_directory(&found?)? {
-        return mount_new(root, "tmpfs", path, QUIET | MsFlags::MS_RDONLY, "size=0,mode=0755,uid=0,gid=0");
+        // Not `size=0`, which is no limit (tmpfs(5)): who may remount it could fill the host's memory.
+        let options = format!("size=4k,nr_inodes=2,mode=0755,{owner}");
+        return mount_new(root, "tmpfs", path, QUIET | MsFlags::MS_RDONLY, &options);
     }
     let null = find(root, "/dev/null", Place::Existing)?;
     let source = format!("/proc/self/fd/{}", null.as_raw_fd());

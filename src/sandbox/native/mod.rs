@@ -13,6 +13,7 @@ mod resolve;
 pub(in crate::sandbox) mod root;
 mod runtime;
 mod seccomp;
+mod shift;
 mod subordinate;
 mod survey;
 
@@ -27,8 +28,3 @@ pub use runtime::Native;
 pub(in crate::sandbox) use runtime::NativeDoor;
 pub use seccomp::{ProfileError, REFUSED_BY_DEFAULT, compile as compile_seccomp};
 pub use survey::kernel_has;
-
-/// Whether the image must be seen through an id map: its files are the host root's, the sandbox's root is not.
-pub(in crate::sandbox) fn shows_mapped_ids(blueprint: &Blueprint) -> bool {
-    matches!(blueprint.identity.map, IdMap::Ranges(_))
-}

@@ -59,6 +59,7 @@ pub(super) fn resolve(
         chrooted: false,
         stage: stage.to_owned(),
         image: image.to_owned(),
+        maps_image: true,
         hostname: hostname.filter(|_| namespaces.contains(&Namespace::Uts)),
         env: settings.env.clone().unwrap_or_else(defaults::environment),
         cwd: settings.cwd.clone().unwrap_or_else(|| "/".to_owned()),

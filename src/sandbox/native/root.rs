@@ -11,7 +11,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
-use super::blueprint::MountPlan;
+use super::blueprint::{Identity, MountPlan};
 use super::options::MountOptions;
 use crate::sys::{self, Failure, Result};
 
@@ -28,11 +28,11 @@ const ROOT_FILES: u32 = 100_000;
 
 /// Cuts the mount namespace off from the host's, and lays out the stage on a tmpfs of its own. Afterwards the stage is the
 /// working directory. This needs the runner's own identity, which alone may be able to reach the stage.
-pub(in crate::sandbox) fn raise_stage(stage: &Path) -> Result<()> {
+pub(in crate::sandbox) fn raise_stage(stage: &Path, identity: &Identity) -> Result<()> {
     // A mount made here must not reach the host: on most systems `/` is shared (mount_namespaces(7)).
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, "")?;
     // The ids are those of the sandbox's own root, which may be other than the one that mounts.
-    let options = format!("mode=0755,uid=0,gid=0,size={ROOT_SIZE},nr_inodes={ROOT_FILES}");
+    let options = format!("mode=0755,{},size={ROOT_SIZE},nr_inodes={ROOT_FILES}", identity.owner());
     mount_at(Some("tmpfs"), stage, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, &options)?;
     chdir(stage).map_err(|errno| Failure::new("chdir", &[&stage], errno))
 }

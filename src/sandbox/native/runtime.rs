@@ -1,7 +1,11 @@
 //! The built-in runtime.
 
-use super::blueprint::{Blueprint, Role};
-use super::resolve;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use super::blueprint::{Blueprint, IdMap, Role};
+use super::{resolve, shift};
 use crate::sandbox::nursery::{Nursery, NurseryError, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
@@ -24,12 +28,42 @@ impl Runtime for Native {
     }
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
-        let blueprint =
-            resolve::resolve(order.settings, order.image, &nursery.run().stage(), order.directory)?;
-        match order.first {
-            First::Agent => start_agent(nursery, blueprint),
-            First::Command { argv, stdin } => start_command(nursery, blueprint, argv, stdin),
+        let stage = nursery.run().stage();
+        let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
+        let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
+        if copied {
+            use_copy(&mut blueprint)?;
         }
+        match start(nursery, order.first, &blueprint) {
+            Err(StartError::Nursery(NurseryError::Setup(failure))) if failure.call == MAPPING => {
+                COPIED.lock().unwrap_or_else(PoisonError::into_inner).insert(order.image.to_owned());
+                use_copy(&mut blueprint)?;
+                start(nursery, order.first, &blueprint)
+            }
+            other => other,
+        }
+    }
+}
+
+/// The call that fails where a file system cannot be mounted with an id map.
+const MAPPING: &str = "mount_setattr";
+
+/// Images on such file systems.
+static COPIED: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+/// Takes a copy of the image in which the owners are shifted already.
+fn use_copy(blueprint: &mut Blueprint) -> Result<(), StartError> {
+    if let (true, IdMap::Ranges(ranges)) = (blueprint.maps_image, &blueprint.identity.map) {
+        blueprint.image = shift::shifted(&blueprint.image, ranges)?;
+        blueprint.maps_image = false;
+    }
+    Ok(())
+}
+
+fn start(nursery: &Nursery, first: First<'_>, blueprint: &Blueprint) -> Result<Sandbox, StartError> {
+    match first {
+        First::Agent => start_agent(nursery, blueprint.clone()),
+        First::Command { argv, stdin } => start_command(nursery, blueprint.clone(), argv, stdin),
     }
 }
 

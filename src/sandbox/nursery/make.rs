@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::result::Result as StdResult;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::PollFlags;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -20,6 +22,9 @@ use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Role, Seccomp};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
 use crate::spec::Namespace;
 use crate::sys::{self, Child, Cloned, Failure, Result};
+
+/// How long a helper may take to join a sandbox.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A process that was made.
 pub(super) struct Made {
@@ -95,8 +100,7 @@ impl<'a> Maker<'a> {
         report: &OwnedFd,
     ) -> Result<Unreported> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
-        let image =
-            native::shows_mapped_ids(blueprint).then(|| sys::clone_tree(&blueprint.image)).transpose()?;
+        let image = blueprint.is_other().then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let filters = self.filters(&blueprint.confinement.seccomp)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
@@ -140,8 +144,8 @@ impl<'a> Maker<'a> {
             Cloned::Parent(helper) => {
                 drop(inside);
                 let child = hear_of_child(&line);
-                // It has ended, or is about to.
-                let _ = waitpid(Pid::from_raw(helper.pid), None);
+                // It has ended, or is about to, unless someone in the sandbox has got hold of it.
+                abandon(&helper);
                 let child = child?;
                 sys::send(line.as_fd(), b"go", &[])?;
                 Ok(Unreported { child, line, leaves_others: false, cgroup: None })
@@ -179,7 +183,12 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
 fn inherit(streams: &[OwnedFd; 3], others: &[Option<&OwnedFd>]) -> Vec<OwnedFd> {
     let fds = streams.iter().chain(others.iter().copied().flatten()).map(AsRawFd::as_raw_fd);
     sys::reset_signals();
-    sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|_| sys::exit_now(125))
+    sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|failure| {
+        // The first of the others is where it reports. If nobody listens any more there is nobody to tell.
+        let report = others.first().copied().flatten();
+        let _ = report.map(|report| Report::Failed(failure).send(report.as_fd(), &[]));
+        sys::exit_now(125)
+    })
 }
 
 /// What only the parent can do for a new process: map its ids, and place it in its cgroup. Then it may go.
@@ -191,7 +200,7 @@ fn let_go(
     line: &OwnedFd,
 ) -> Result<()> {
     native::write_maps(child.pid, &blueprint.identity.map)?;
-    if let Some(image) = image {
+    if let Some(image) = image.filter(|_| blueprint.maps_image) {
         let path = format!("/proc/{}/ns/user", child.pid);
         let namespace =
             std::fs::File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
@@ -201,7 +210,7 @@ fn let_go(
     sys::send(line.as_fd(), b"go", &[])
 }
 
-/// Kills what has not been told to go, and waits for it: its cgroup can be removed only then.
+/// Kills what must not go on, and waits for it: what it is in can be removed only then.
 fn abandon(child: &Child) {
     let _ = kill(Pid::from_raw(child.pid), Signal::SIGKILL);
     let _ = waitpid(Pid::from_raw(child.pid), None);
@@ -213,7 +222,7 @@ fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Op
         native::enter_cgroups_of(pid)?;
     }
     let root = blueprint.chrooted.then(|| open_root(pid)).transpose()?;
-    let flags = CloneFlags::from_bits_retain(blueprint.clone_flags());
+    let flags = CloneFlags::from_bits_retain(blueprint.namespace_flags());
     setns(target, flags).map_err(|errno| Failure::new("setns", &[&pid, &flags], errno))?;
     root.as_ref().map_or(Ok(()), change_root)?;
     match sys::fork(true)? {
@@ -238,6 +247,9 @@ fn change_root(root: &OwnedFd) -> Result<()> {
 /// The PID is the nursery's own child by now, so that no other process can have it.
 fn hear_of_child(line: &OwnedFd) -> Result<Child> {
     let gone = || Failure::new("setns", &[], Errno::ECHILD);
+    if !sys::pipe::wait(line, PollFlags::POLLIN, Instant::now() + PATIENCE)? {
+        return Err(Failure::new("setns", &[], Errno::ETIMEDOUT));
+    }
     let packet = sys::receive(line.as_fd())?.ok_or_else(gone)?;
     let said: Result<Option<i32>> = serde_json::from_slice(&packet.bytes).map_err(|_| gone())?;
     let pid = said?.ok_or_else(gone)?;

@@ -15,7 +15,7 @@ use super::orphans;
 use super::protocol::{Report, Request};
 use crate::fact::Ended;
 use crate::sandbox::run_directory::RunDirectory;
-use crate::sys;
+use crate::sys::{self, Failure};
 
 /// Serves the runner until it has gone, then kills and cleans up all that is left. It is called in a fresh fork.
 pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
@@ -91,12 +91,24 @@ impl Serving<'_> {
         let Ok(Some(packet)) = sys::receive(socket.as_fd()) else { return false };
         let Ok([input, output, errors, report]) = <[OwnedFd; 4]>::try_from(packet.fds) else { return true };
         let Ok(request) = serde_json::from_slice::<Request>(&packet.bytes) else { return true };
+        if let Some(failure) = self.refusal(&request) {
+            drop(Report::Failed(failure).send(report.as_fd(), &[]));
+            return true;
+        }
         match self.maker.make(&request, &[input, output, errors], report) {
             Ok(made) => self.members.push(made),
             // If the runner no longer listens to this report it will not miss it.
             Err((failure, report)) => drop(Report::Failed(failure).send(report.as_fd(), &[])),
         }
         true
+    }
+
+    /// A process to be joined must not have been waited for: its PID may mean another one by now, even one of the host's. Only
+    /// a runtime that stands between, and whose agent was found, knows a process that was not made here.
+    fn refusal(&self, request: &Request) -> Option<Failure> {
+        let Request::Join { blueprint, pid, .. } = request else { return None };
+        let known = blueprint.chrooted || self.members.iter().any(|made| made.pid == *pid);
+        (!known).then(|| Failure::new("setns", &[pid], Errno::ESRCH))
     }
 
     /// Waits for all that has ended, and tells the runner of those it knows.
