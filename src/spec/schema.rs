@@ -160,6 +160,7 @@ fn attempts(kinds: &mut Kinds) -> Value {
         "description": "What the process really tries.",
         "minProperties": 1,
         "properties": verbs,
+        "patternProperties": { "^\\$\\{": with_arguments(&kinds.reference(&Kind::Attempt), None) },
         "additionalProperties": false,
     })
 }

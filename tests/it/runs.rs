@@ -10,8 +10,6 @@ use serde_json::Value;
 pub(crate) struct Told {
     /// The spec's file.
     pub(crate) file: String,
-    /// The line of the claim.
-    pub(crate) line: u64,
     /// The claim's sentence.
     pub(crate) claim: String,
     /// The runtime.
@@ -50,13 +48,15 @@ pub(crate) fn run_with(arguments: &[&str], variables: &[(&str, &Path)]) -> Vec<T
 }
 
 fn told(line: &Value) -> Told {
-    let text = |key: &str| line[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {line}")).to_owned();
+    let of = |place: &Value, key: &str| {
+        place[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {line}")).to_owned()
+    };
+    let spec = &line["spec"];
     Told {
-        file: text("file"),
-        line: line["line"].as_u64().unwrap(),
-        claim: text("claim"),
-        runtime: text("runtime"),
-        outcome: text("outcome"),
+        file: of(spec, "file"),
+        claim: of(spec, "claim"),
+        runtime: of(spec, "runtime"),
+        outcome: of(line, "outcome"),
         text: line.to_string(),
     }
 }
