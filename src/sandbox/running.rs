@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::command::Found;
 use super::native::Role;
 use super::nursery::{Nursery, NurseryError, Process};
 use super::runtime::StartError;
@@ -26,7 +27,8 @@ pub(super) trait Door: Send + Sync + std::fmt::Debug {
 #[derive(Debug)]
 pub struct Sandbox {
     first: Process,
-    pid: i32,
+    /// The agent, where a runtime stands between it and the nursery.
+    found: Option<Found>,
     voice: Voice,
     door: Box<dyn Door>,
 }
@@ -47,20 +49,20 @@ pub struct Further {
 }
 
 impl Sandbox {
-    /// A sandbox whose first process is the agent, which has said hello; `pid` is the agent's on the host.
+    /// A sandbox whose first process is the agent, or whose agent was found.
     pub(super) fn with_agent(
         first: Process,
-        pid: i32,
+        found: Option<Found>,
         channel: Channel,
         stderr: OwnedFd,
         door: Box<dyn Door>,
     ) -> Self {
-        Self { first, pid, voice: Voice::Agent { channel, stderr }, door }
+        Self { first, found, voice: Voice::Agent { channel, stderr }, door }
     }
 
     /// A sandbox whose first process is a command.
     pub(super) fn with_command(first: Process, command: Commanded, door: Box<dyn Door>) -> Self {
-        Self { pid: first.pid(), first, voice: Voice::Command(Box::new(command)), door }
+        Self { first, found: None, voice: Voice::Command(Box::new(command)), door }
     }
 
     /// Waits until it is set up, which its agent's hello says. Questions to the agent need not wait for this; everything else
@@ -108,7 +110,8 @@ impl Sandbox {
 
     /// The first process as the host sees it.
     pub fn subject(&self) -> Subject {
-        Subject::other(self.pid, self.first.ended())
+        let pid = self.found.as_ref().map_or(self.first.pid(), |found| found.pid);
+        Subject::other(pid, self.first.ended())
     }
 
     /// How the first process ended, if it has; waits for it until the deadline.
@@ -123,11 +126,7 @@ impl Sandbox {
 
     /// The host sends the first process a signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
-        if self.pid == self.first.pid() {
-            return self.first.signal(signal);
-        }
-        // Made by a runtime that stands between: the process was found, and is a member until the runtime has ended.
-        super::command::signal(self.pid, signal)
+        self.found.as_ref().map_or_else(|| self.first.signal(signal), |found| found.signal(signal))
     }
 
     /// Starts a command in it, as a further process.

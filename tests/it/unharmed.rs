@@ -22,6 +22,10 @@ enum Ending {
     Signal(Signal),
     /// SIGKILL to the nursery.
     NurseryKilled,
+    /// The nursery is asked to end.
+    NurseryEnded,
+    /// The nursery is stopped, as a sandbox in its PID namespace could do, and then comes Ctrl-C.
+    NurseryStopped,
     /// SIGKILL to both. Whoever runs next clears up.
     BothKilled,
 }
@@ -81,8 +85,14 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
             let code = (signal != Signal::SIGKILL).then_some(130);
             interrupted(place, spec, runtime, code, what, |run| run.signal(signal))
         }
-        Ending::NurseryKilled => {
-            let over = interrupted(place, spec, runtime, Some(4), what, kill_nursery);
+        Ending::NurseryStopped => interrupted(place, spec, runtime, Some(130), what, |run| {
+            tell_nursery(run, Signal::SIGSTOP);
+            run.signal(Signal::SIGINT);
+        }),
+        Ending::NurseryKilled | Ending::NurseryEnded => {
+            let signal =
+                if matches!(ending, Ending::NurseryKilled) { Signal::SIGKILL } else { Signal::SIGTERM };
+            let over = interrupted(place, spec, runtime, Some(4), what, |run| tell_nursery(run, signal));
             assert!(over.said.contains("the nursery process has gone"), "{what}: {}", over.said);
             over
         }
@@ -91,7 +101,7 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
             let over = interrupted(place, spec, runtime, None, what, |run| {
                 run.signal(Signal::SIGSTOP);
                 nursery = run.nursery();
-                kill_nursery(run);
+                tell_nursery(run, Signal::SIGKILL);
                 run.signal(Signal::SIGKILL);
             });
             over.wait_for(nursery);
@@ -101,8 +111,8 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
     }
 }
 
-fn kill_nursery(run: &Watched<'_>) {
-    kill(Pid::from_raw(run.nursery()), Signal::SIGKILL).unwrap();
+fn tell_nursery(run: &Watched<'_>, signal: Signal) {
+    kill(Pid::from_raw(run.nursery()), signal).unwrap();
 }
 
 fn ended_itself(place: &Place, spec: &str, runtime: &str, code: i32, says: &str, what: &str) -> Over {
@@ -205,6 +215,16 @@ fn sigkill_to_the_runner_leaves_nothing() {
 #[test]
 fn sigkill_to_the_nursery_leaves_nothing() {
     check(Ending::NurseryKilled);
+}
+
+#[test]
+fn sigterm_to_the_nursery_leaves_nothing() {
+    check(Ending::NurseryEnded);
+}
+
+#[test]
+fn ctrl_c_with_a_stopped_nursery_leaves_nothing() {
+    check(Ending::NurseryStopped);
 }
 
 #[test]

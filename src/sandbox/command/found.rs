@@ -1,28 +1,55 @@
 //! Finding the agent's process from the host, by the token on its command line.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::fact::Subject;
 use crate::sandbox::runtime::StartError;
 use crate::sys::{Failure, Result as SysResult};
 
+/// A process that was found.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Found {
+    /// Its PID on the host.
+    pub(in crate::sandbox) pid: i32,
+    pidfd: OwnedFd,
+}
+
+impl Found {
+    /// Signals it. One that has ended has lost the signal, as a signal always may be.
+    pub(in crate::sandbox) fn signal(&self, signal: Signal) -> SysResult<()> {
+        let Some(number) = rustix::process::Signal::from_named_raw(signal as i32) else { return Ok(()) };
+        match pidfd_send_signal(&self.pidfd, number) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(Failure::from_io("pidfd_send_signal", &[&self.pid, &signal], &errno.into())),
+        }
+    }
+}
+
 /// The host's PID of the process whose command line carries the token, checked against the PID that the agent reported:
 /// it must be the last of the process's `NSpid` (proc(5)).
-pub(super) fn agent(token: &str, reported: i32, deadline: Instant) -> Result<i32, StartError> {
+pub(super) fn agent(token: &str, reported: i32, deadline: Instant) -> Result<Found, StartError> {
     loop {
-        if let Some(pid) = processes().find(|pid| carries(*pid, token)) {
-            let seen = inner_pid(pid);
-            return if seen == Some(reported) { Ok(pid) } else { Err(mismatch(pid, seen, reported)) };
+        if let Some(found) = processes().find_map(|pid| find(pid, token)) {
+            let seen = inner_pid(found.pid);
+            return if seen == Some(reported) { Ok(found) } else { Err(mismatch(found.pid, seen, reported)) };
         }
         if Instant::now() >= deadline {
             return Err(StartError::NotFound("no process carries its token".to_owned()));
         }
         std::thread::yield_now();
     }
+}
+
+/// A process that carries the token before and after its pidfd was opened: the PID did not come to mean another in between.
+fn find(pid: i32, token: &str) -> Option<Found> {
+    let named = rustix::process::Pid::from_raw(pid).filter(|_| carries(pid, token))?;
+    let pidfd = pidfd_open(named, PidfdFlags::empty()).ok()?;
+    carries(pid, token).then_some(Found { pid, pidfd })
 }
 
 fn mismatch(pid: i32, seen: Option<i32>, reported: i32) -> StartError {
@@ -52,12 +79,4 @@ fn inner_pid(pid: i32) -> Option<i32> {
 fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-/// Signals a process that was found. One that has ended has lost the signal, as a signal always may be.
-pub(in crate::sandbox) fn signal(pid: i32, signal: Signal) -> SysResult<()> {
-    match kill(Pid::from_raw(pid), signal) {
-        Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
-        Err(errno) => Err(Failure::new("kill", &[&pid, &signal], errno)),
-    }
 }

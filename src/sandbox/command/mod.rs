@@ -6,6 +6,6 @@ mod found;
 mod null;
 mod unshare;
 
-pub(super) use found::signal;
+pub(super) use found::Found;
 pub(super) use null::Null;
 pub(super) use unshare::Unshare;

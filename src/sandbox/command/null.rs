@@ -41,8 +41,8 @@ impl Runtime for Null {
                 let (mut channel, stderr) = streams.into_channel(token.clone())?;
                 let hello = channel.hello(order.deadline);
                 let hello = hello.map_err(|error| StartError::Agent { error, stderr: drain(&stderr) })?;
-                let pid = found::agent(&token, hello.pid, order.deadline)?;
-                Ok(Sandbox::with_agent(first, pid, channel, stderr, Box::new(OpenDoor)))
+                let found = found::agent(&token, hello.pid, order.deadline)?;
+                Ok(Sandbox::with_agent(first, Some(found), channel, stderr, Box::new(OpenDoor)))
             }
         }
     }

@@ -62,9 +62,9 @@ fn start_agent(nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartErr
     let (mut channel, stderr) = streams.into_channel(token.clone())?;
     match channel.hello(order.deadline) {
         Ok(hello) => {
-            let pid = found::agent(&token, hello.pid, order.deadline)?;
-            let door = NativeDoor::boxed(as_found(pid), pid);
-            Ok(Sandbox::with_agent(first, pid, channel, stderr, door))
+            let found = found::agent(&token, hello.pid, order.deadline)?;
+            let door = NativeDoor::boxed(as_found(found.pid), found.pid);
+            Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
         }
         Err(error) => {
             first.kill(Instant::now() + std::time::Duration::from_secs(5));

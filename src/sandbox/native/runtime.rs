@@ -74,7 +74,7 @@ fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, Start
     let (channel, stderr) = streams.into_channel(token)?;
     let pid = first.pid();
     // Its hello is waited for when it is first needed: whoever asks a question at once need not wait twice.
-    Ok(Sandbox::with_agent(first, pid, channel, stderr, NativeDoor::boxed(blueprint, pid)))
+    Ok(Sandbox::with_agent(first, None, channel, stderr, NativeDoor::boxed(blueprint, pid)))
 }
 
 fn start_command(
