@@ -13,7 +13,7 @@ use syscalls::Sysno;
 use super::blueprint::Seccomp;
 
 /// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
-/// Everything else is allowed, but for the two rules of [`CLONE_NAMESPACES`].
+/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`.
 pub const REFUSED_BY_DEFAULT: &[&str] = &[
     // Mounts, roots, and namespaces.
     "mount",
