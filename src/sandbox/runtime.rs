@@ -117,7 +117,7 @@ impl StartError {
             "write" => failure.operands.first().is_some_and(|path| path.ends_with("_map\"")),
             // The first mount makes `/` private.
             "mount" => failure.operands.get(1).is_some_and(|target| target == "\"/\""),
-            call => call == "clone3",
+            call => call == "clone3" || call == "unshare",
         };
         (refused && gate).then(|| format!("this machine refuses it: {failure}"))
     }

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, sendmsg,
     socketpair,
 };
 
@@ -54,11 +54,24 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> Result<()> {
 
 /// Receives one message; `None` when the peer has gone.
 pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<Packet>> {
-    let mut bytes = vec![0; LONGEST];
+    let mut bytes = vec![0; length_of_next(socket)?];
     let mut control = cmsg_space!([RawFd; MOST_FDS]);
     let (length, fds) = receive_into(socket, &mut bytes, &mut control)?;
     bytes.truncate(length);
     Ok((length > 0).then_some(Packet { bytes, fds }))
+}
+
+/// The length of the message that is there or comes next, so that no more memory is touched than it needs.
+fn length_of_next(socket: BorrowedFd<'_>) -> Result<usize> {
+    loop {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+        match recv(socket.as_raw_fd(), &mut [], flags) {
+            Ok(length) => return Ok(length.min(LONGEST)),
+            Err(Errno::EINTR) => {}
+            Err(Errno::ECONNRESET) => return Ok(0),
+            Err(errno) => return Err(Failure::new("recv", &[], errno)),
+        }
+    }
 }
 
 fn receive_into(

@@ -102,10 +102,8 @@ fn die_with_parent() -> Result<()> {
 
 fn build(birth: &Birth<'_>) -> Result<()> {
     let blueprint = birth.blueprint;
-    if blueprint.unshares_cgroup() {
-        unshare(CloneFlags::CLONE_NEWCGROUP)
-            .map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWCGROUP"], errno))?;
-    }
+    let flags = CloneFlags::from_bits_retain(blueprint.unshare_flags());
+    unshare(flags).map_err(|errno| Failure::new("unshare", &[&flags], errno))?;
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     umask(Mode::from_bits_truncate(0o022));

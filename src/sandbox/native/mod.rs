@@ -5,6 +5,7 @@ mod blueprint;
 pub(in crate::sandbox) mod cgroup;
 mod confine;
 mod control;
+mod default_filter;
 mod defaults;
 mod furnish;
 mod identity;
@@ -23,8 +24,9 @@ pub use blueprint::{
 };
 pub(in crate::sandbox) use cgroup::{Cgroup, enter_cgroups_of};
 pub use control::without_restrictions;
+pub use default_filter::REFUSED_BY_DEFAULT;
 pub(in crate::sandbox) use identity::write_maps;
 pub use runtime::Native;
 pub(in crate::sandbox) use runtime::NativeDoor;
-pub use seccomp::{ProfileError, REFUSED_BY_DEFAULT, compile as compile_seccomp};
+pub use seccomp::{ProfileError, compile as compile_seccomp};
 pub use survey::kernel_has;

@@ -3,99 +3,12 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
-};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
 use serde::Deserialize;
 use syscalls::Sysno;
 
 use super::blueprint::Seccomp;
-
-/// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
-/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`.
-pub const REFUSED_BY_DEFAULT: &[&str] = &[
-    // Mounts, roots, and namespaces.
-    "mount",
-    "umount2",
-    "pivot_root",
-    "open_tree",
-    "move_mount",
-    "fsopen",
-    "fsconfig",
-    "fsmount",
-    "fspick",
-    "mount_setattr",
-    "unshare",
-    "setns",
-    "chroot",
-    // The kernel itself: modules, kexec, power, clocks, accounting, swap, quotas, its log.
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "kexec_load",
-    "kexec_file_load",
-    "reboot",
-    "settimeofday",
-    "clock_settime",
-    "clock_adjtime",
-    "adjtimex",
-    "acct",
-    "swapon",
-    "swapoff",
-    "quotactl",
-    "quotactl_fd",
-    "syslog",
-    // Programs in the kernel, its performance counters, its page faults, its rings.
-    "bpf",
-    "perf_event_open",
-    "userfaultfd",
-    "io_uring_setup",
-    "io_uring_enter",
-    "io_uring_register",
-    // Keys are not namespaced.
-    "add_key",
-    "request_key",
-    "keyctl",
-    // Files by handle lead out of a bind mount (the "shocker" exploit of 2014).
-    "name_to_handle_at",
-    "open_by_handle_at",
-    "fanotify_init",
-    "lookup_dcookie",
-    // Other processes' memory, descriptors and placement.
-    "kcmp",
-    "process_vm_readv",
-    "process_vm_writev",
-    "pidfd_getfd",
-    "move_pages",
-    "migrate_pages",
-    // Hardware and relics.
-    "iopl",
-    "ioperm",
-    "modify_ldt",
-    "vhangup",
-    "uselib",
-    "ustat",
-    "sysfs",
-    "nfsservctl",
-    "vm86",
-    "vm86old",
-];
-
-/// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
-/// answers ENOSYS, on which every libc falls back to clone(2).
-const CLONE_NAMESPACES: [i32; 7] = [
-    libc::CLONE_NEWUSER,
-    libc::CLONE_NEWNS,
-    libc::CLONE_NEWPID,
-    libc::CLONE_NEWNET,
-    libc::CLONE_NEWUTS,
-    libc::CLONE_NEWIPC,
-    libc::CLONE_NEWCGROUP,
-];
-
-/// `__X32_SYSCALL_BIT` (arch/x86/include/uapi/asm/unistd.h).
-const X32: i64 = 0x4000_0000;
+use super::default_filter;
 
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -117,33 +30,9 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 pub fn compile(profile: &Seccomp) -> Result<Vec<BpfProgram>, ProfileError> {
     match profile {
         Seccomp::None => Ok(Vec::new()),
-        Seccomp::Default => default_profile(),
+        Seccomp::Default => Ok(vec![default_filter::program()]),
         Seccomp::Profile(text) => from_oci(text),
     }
-}
-
-fn default_profile() -> Result<Vec<BpfProgram>, ProfileError> {
-    let mut refused: Rules =
-        REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|n| (n, Vec::new())).collect();
-    let masks = CLONE_NAMESPACES.map(|flag| u64::from(flag.unsigned_abs()));
-    let clone: Vec<SeccompRule> = masks.iter().map(|mask| flag_set(*mask)).collect::<Result<_, _>>()?;
-    refused.insert(i64::from(Sysno::clone.id()), clone);
-    if cfg!(target_arch = "x86_64") {
-        // The x32 calls have the same architecture and the same numbers with one more bit: without this they go round the filter.
-        let x32: Rules = refused.iter().map(|(number, rules)| (number | X32, rules.clone())).collect();
-        refused.extend(x32);
-    }
-    let unseen: Rules = [(i64::from(Sysno::clone3.id()), Vec::new())].into();
-    Ok(vec![refuse(refused, libc::EPERM)?, refuse(unseen, libc::ENOSYS)?])
-}
-
-fn flag_set(mask: u64) -> Result<SeccompRule, ProfileError> {
-    let condition = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(mask), mask)?;
-    Ok(SeccompRule::new(vec![condition])?)
-}
-
-fn refuse(rules: Rules, errno: i32) -> Result<BpfProgram, ProfileError> {
-    build(rules, SeccompAction::Allow, SeccompAction::Errno(errno.unsigned_abs()))
 }
 
 fn build(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Result<BpfProgram, ProfileError> {
@@ -162,7 +51,7 @@ const fn architecture() -> TargetArch {
     }
 }
 
-fn number(name: &str) -> Option<i64> {
+pub(super) fn number(name: &str) -> Option<i64> {
     Sysno::from_str(name).ok().map(|sysno| i64::from(sysno.id()))
 }
 

@@ -46,7 +46,7 @@ fn stand_apart() -> nix::Result<SignalFd> {
         signals.add(signal);
     }
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
-    crate::sys::default_signals();
+    sys::default_signals();
     SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 

@@ -1,0 +1,210 @@
+//! The default seccomp profile, as one program of a few instructions a rule: it is installed in every sandbox, and the kernel
+//! translates it each time, so that its length is felt.
+
+use seccompiler::{BpfProgram, sock_filter};
+use syscalls::Sysno;
+
+use super::seccomp::number;
+
+/// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
+/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`.
+pub const REFUSED_BY_DEFAULT: &[&str] = &[
+    // Mounts, roots, and namespaces.
+    "mount",
+    "umount2",
+    "pivot_root",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "unshare",
+    "setns",
+    "chroot",
+    // The kernel itself: modules, kexec, power, clocks, accounting, swap, quotas, its log.
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "reboot",
+    "settimeofday",
+    "clock_settime",
+    "clock_adjtime",
+    "adjtimex",
+    "acct",
+    "swapon",
+    "swapoff",
+    "quotactl",
+    "quotactl_fd",
+    "syslog",
+    // Programs in the kernel, its performance counters, its page faults, its rings.
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    // Keys are not namespaced.
+    "add_key",
+    "request_key",
+    "keyctl",
+    // Files by handle lead out of a bind mount (the "shocker" exploit of 2014).
+    "name_to_handle_at",
+    "open_by_handle_at",
+    "fanotify_init",
+    "lookup_dcookie",
+    // Other processes' memory, descriptors and placement.
+    "kcmp",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "move_pages",
+    "migrate_pages",
+    // Hardware and relics.
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "vhangup",
+    "uselib",
+    "ustat",
+    "sysfs",
+    "nfsservctl",
+    "vm86",
+    "vm86old",
+];
+
+/// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
+/// answers ENOSYS, on which every libc falls back to clone(2).
+const CLONE_NAMESPACES: [i32; 7] = [
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWCGROUP,
+];
+
+/// `__X32_SYSCALL_BIT` (arch/x86/include/uapi/asm/unistd.h). The x32 calls have the same architecture as the others and the same
+/// numbers with one more bit: a filter that does not look for it is gone round.
+const X32: u32 = 0x4000_0000;
+
+/// `AUDIT_ARCH_*` of the calls that this program makes (include/uapi/linux/audit.h).
+const ARCHITECTURE: u32 = if cfg!(target_arch = "aarch64") {
+    0xc000_00b7
+} else if cfg!(target_arch = "riscv64") {
+    0xc000_00f3
+} else {
+    0xc000_003e
+};
+
+/// Offsets in `struct seccomp_data` (seccomp(2)): the number, the architecture, the low half of the first argument.
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+const FIRST_ARGUMENT: u32 = 16;
+
+/// The program: what it ends with, and before it tests that jump there.
+pub(super) fn program() -> BpfProgram {
+    let refused: Vec<u32> =
+        REFUSED_BY_DEFAULT.iter().filter_map(|name| u32::try_from(number(name)?).ok()).collect();
+    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
+    let mut program = vec![
+        load(ARCH),
+        jump(libc::BPF_JEQ, ARCHITECTURE, 1, 0),
+        give(libc::SECCOMP_RET_KILL_PROCESS),
+        load(NUMBER),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        program.extend([jump(libc::BPF_JGE, X32, 0, 1), give(refusal(libc::EPERM))]);
+    }
+    program
+        .extend([jump(libc::BPF_JEQ, Sysno::clone3.id().unsigned_abs(), 0, 1), give(refusal(libc::ENOSYS))]);
+    program.extend([
+        jump(libc::BPF_JEQ, Sysno::clone.id().unsigned_abs(), 0, 4),
+        load(FIRST_ARGUMENT),
+        jump(libc::BPF_JSET, flags, 0, 1),
+        give(refusal(libc::EPERM)),
+        give(libc::SECCOMP_RET_ALLOW),
+    ]);
+    for (place, number) in refused.iter().enumerate() {
+        // Over the tests that follow, and over the word that allows.
+        let to_refusal = u8::try_from(refused.len() - place).unwrap_or(u8::MAX);
+        program.push(jump(libc::BPF_JEQ, *number, to_refusal, 0));
+    }
+    program.extend([give(libc::SECCOMP_RET_ALLOW), give(refusal(libc::EPERM))]);
+    program
+}
+
+fn refusal(errno: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | errno.unsigned_abs()
+}
+
+fn load(offset: u32) -> sock_filter {
+    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset)
+}
+
+/// Tests the loaded value against another; goes over so many instructions.
+fn jump(test: u32, value: u32, if_so: u8, if_not: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | test | libc::BPF_K, if_so, if_not, value)
+}
+
+fn give(action: u32) -> sock_filter {
+    instruction(libc::BPF_RET | libc::BPF_K, 0, 0, action)
+}
+
+fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code: u16::try_from(code).unwrap_or_default(), jt, jf, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the program answers, by running it as the kernel does (bpf(4)).
+    fn answer(arch: u32, number: u32, argument: u32) -> u32 {
+        let (program, mut accumulator, mut place) = (program(), 0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[place].clone();
+            place += 1;
+            let holds = match u32::from(code) & 0xf0 {
+                _ if u32::from(code) & 7 == libc::BPF_RET => return k,
+                _ if u32::from(code) & 7 == libc::BPF_LD => {
+                    accumulator = [(NUMBER, number), (ARCH, arch), (FIRST_ARGUMENT, argument)]
+                        .iter()
+                        .find_map(|(offset, value)| (*offset == k).then_some(*value))
+                        .unwrap();
+                    continue;
+                }
+                libc::BPF_JGE => accumulator >= k,
+                libc::BPF_JSET => accumulator & k != 0,
+                _ => accumulator == k,
+            };
+            place += usize::from(if holds { jt } else { jf });
+        }
+    }
+
+    #[test]
+    fn each_call_gets_its_answer() {
+        let native = |name: &str| u32::try_from(number(name).unwrap()).unwrap();
+        let check = |number, argument, expected| {
+            assert_eq!(answer(ARCHITECTURE, number, argument), expected, "{number} {argument:#x}");
+        };
+        for name in REFUSED_BY_DEFAULT.iter().filter(|name| number(name).is_some()) {
+            check(native(name), 0, refusal(libc::EPERM));
+        }
+        for name in ["read", "write", "openat", "execve", "kill", "ptrace", "socket", "exit_group"] {
+            check(native(name), 0, libc::SECCOMP_RET_ALLOW);
+        }
+        check(native("clone3"), 0, refusal(libc::ENOSYS));
+        check(native("clone"), libc::SIGCHLD.unsigned_abs(), libc::SECCOMP_RET_ALLOW);
+        check(native("clone"), libc::CLONE_NEWUSER.unsigned_abs() | 17, refusal(libc::EPERM));
+        check(native("clone"), libc::CLONE_NEWNET.unsigned_abs(), refusal(libc::EPERM));
+        if cfg!(target_arch = "x86_64") {
+            check(native("read") | X32, 0, refusal(libc::EPERM));
+        }
+        assert_eq!(answer(ARCHITECTURE ^ 1, 0, 0), libc::SECCOMP_RET_KILL_PROCESS, "another architecture");
+    }
+}
