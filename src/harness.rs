@@ -14,13 +14,13 @@ use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 
 use crate::cli::{Exit, Loaded, end_cleanly_on_signals, load};
 use crate::engine::{Engine, Event, Keep, Listener, Options, Outcome};
-use crate::plan::{Entry, Plan, Skip, Test};
+use crate::plan::{Entry, Plan, Skip, Test, check_required};
 use crate::report;
 use crate::sandbox::Nursery;
 
@@ -37,6 +37,7 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let nursery = Nursery::start().map_err(|error| broken(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
     let required = required();
+    check_required(&required).map_err(|error| wrong(&error))?;
     let mut plan = plan(specs, &arguments)?;
     let slots = Arc::new(Slots::default());
     let mut trials: Vec<Trial> = plan.entries.iter().map(|entry| trial(entry, &slots, &required)).collect();
@@ -136,20 +137,34 @@ enum Told {
 /// Outcomes by test, put there by the engine and taken by the trials.
 #[derive(Debug, Default)]
 struct Slots {
-    told: Mutex<HashMap<String, Told>>,
+    tellings: Mutex<Tellings>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Tellings {
+    by_name: HashMap<String, Told>,
+    /// The engine tells nothing more.
+    over: bool,
 }
 
 impl Slots {
     /// The engine tells something of every test, in bounded time.
     fn wait_for(&self, name: &str) -> Told {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tellings = self.lock();
         loop {
-            match told.remove(name) {
-                Some(outcome) => return outcome,
-                None => told = self.changed.wait(told).unwrap_or_else(PoisonError::into_inner),
+            match tellings.by_name.remove(name) {
+                Some(told) => return told,
+                None if tellings.over => {
+                    return Told::Red("the engine ended without a word on this claim".to_owned());
+                }
+                None => tellings = self.changed.wait(tellings).unwrap_or_else(PoisonError::into_inner),
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tellings> {
+        self.tellings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fill(&self, entry: &Entry, test: Option<&Test>, outcome: &Outcome) {
@@ -163,8 +178,16 @@ impl Slots {
                 Told::Red(text.unwrap_or_else(|| trouble.message.clone().unwrap_or_default()))
             }
         };
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.name.clone(), told);
+        self.lock().by_name.insert(entry.name.clone(), told);
         self.changed.notify_all();
+    }
+}
+
+impl Drop for Filling {
+    /// Also when the engine panics: nobody waits for what will not come.
+    fn drop(&mut self) {
+        self.0.lock().over = true;
+        self.0.changed.notify_all();
     }
 }
 

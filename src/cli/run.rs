@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, Loaded, end_cleanly_on_signals, load};
 use crate::engine::{Engine, Keep, Listener, Options};
-use crate::plan::{Choice, Plan};
+use crate::plan::{Choice, Plan, check_required};
 use crate::report::{Json, Pretty};
 use crate::sandbox::{self, Nursery, Runtime};
 
@@ -64,6 +64,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     // Before the first thread.
     let nursery = Nursery::start().map_err(|error| broken(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
+    check_required(&arguments.require).map_err(|error| wrong(&error))?;
     let runtimes = runtimes(&arguments.runtime)?;
     let plan = plan(runtimes, arguments)?;
     let options = Options {

@@ -13,7 +13,7 @@ use super::keep::Keep;
 use super::outcome::{Outcome, Summary, Trouble};
 use super::stage::Stage;
 use crate::image::ImageError;
-use crate::plan::{Entry, Group, Plan, Skip, Test};
+use crate::plan::{Entry, Group, KNOWN_ISSUE, Plan, Skip, Test};
 use crate::sandbox::Nursery;
 use crate::spec::KnownIssue;
 
@@ -174,7 +174,7 @@ fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
             Outcome::Failed(trouble)
         }
         Outcome::Failed(_) => Outcome::Skipped(Skip {
-            need: "known issue".to_owned(),
+            need: KNOWN_ISSUE.to_owned(),
             reason: format!("{} ({})", issue.because, issue.link),
         }),
         other => other,

@@ -10,6 +10,6 @@ mod test;
 pub use entry::{Entry, Group, Plan, PlanError};
 pub use file::SpecFile;
 pub use names::spec_files;
-pub use needs::{Skip, unmet};
+pub use needs::{KNOWN_ISSUE, Skip, check_required, unmet};
 pub use select::{Choice, choose};
 pub use test::Test;

@@ -21,6 +21,10 @@ impl Skip {
     /// Whether `--require NAME` makes this a failure: the need itself, its first word, or `all`. `-NAME` takes a need out
     /// again, wherever it stands: no run can meet both `root` and `unprivileged`, so that root requires `all,-unprivileged`.
     pub fn is_required(&self, required: &[String]) -> bool {
+        // A known defect is no need, and nothing that a machine could meet.
+        if self.need == KNOWN_ISSUE {
+            return false;
+        }
         let excepted = required.iter().filter_map(|name| name.strip_prefix('-'));
         let named = |name: &str| name == "all" || self.is_named(name);
         required.iter().any(|name| named(name)) && !excepted.into_iter().any(|name| self.is_named(name))
@@ -28,6 +32,37 @@ impl Skip {
 
     fn is_named(&self, name: &str) -> bool {
         name == self.need || self.need.split_ascii_whitespace().next() == Some(name)
+    }
+}
+
+/// What stands in a skip's need where a defect is known.
+pub const KNOWN_ISSUE: &str = "known issue";
+
+/// The first words of all needs.
+const WORDS: [&str; 11] = [
+    "all",
+    "kernel",
+    "cgroup",
+    "root",
+    "unprivileged",
+    "namespace",
+    "program",
+    "runtime",
+    "config",
+    "image",
+    "risk",
+];
+
+/// Says what is wrong with a list of requirements: a misspelt one would require nothing.
+pub fn check_required(required: &[String]) -> Result<(), String> {
+    let first = |name: &String| {
+        name.trim_start_matches('-').split_ascii_whitespace().next().unwrap_or_default().to_owned()
+    };
+    match required.iter().find(|name| !WORDS.contains(&first(name).as_str())) {
+        Some(name) => {
+            Err(format!("nothing is required by `{name}`: a need begins with {}", WORDS.join(", ")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -138,7 +173,7 @@ fn host_fact(name: &str, argument: &str) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Skip, numbers};
+    use super::*;
 
     #[test]
     fn releases_are_compared_number_by_number() {
@@ -167,5 +202,22 @@ mod tests {
         check("all,-program ps", true);
         check("-root", false);
         check("-all", false);
+    }
+
+    #[test]
+    fn a_known_issue_cannot_be_required() {
+        let skip = Skip { need: KNOWN_ISSUE.to_owned(), reason: String::new() };
+        assert!(!skip.is_required(&["all".to_owned()]));
+    }
+
+    #[test]
+    fn a_misspelt_requirement_is_found() {
+        let check =
+            |name: &str, fits: bool| assert_eq!(check_required(&[name.to_owned()]).is_ok(), fits, "{name}");
+        check("all", true);
+        check("-cgroup v2", true);
+        check("runtime native", true);
+        check("progam", false);
+        check("", false);
     }
 }

@@ -1,10 +1,11 @@
 //! JSON lines: one object for each test, one for the run.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
 
-use crate::engine::{Ended, Event, Listener, Outcome, Summary, Trouble};
+use crate::engine::{Ended, Event, Listener, Outcome, Trouble};
 use crate::plan::Test;
 
 /// Writes events to standard output, a line each.
@@ -16,7 +17,16 @@ pub struct Json {}
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line<'a> {
     Test(TestLine<'a>),
-    Summary { counts: &'a Summary, milliseconds: u128 },
+    Summary(SummaryLine<'a>),
+}
+
+/// The run in numbers: see [`crate::engine::Summary`].
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    counts: &'a BTreeMap<Ended, usize>,
+    reasons: &'a BTreeMap<String, usize>,
+    required: usize,
+    milliseconds: u128,
 }
 
 #[derive(Serialize)]
@@ -41,9 +51,12 @@ impl Listener for Json {
             Event::Ended { entry, test, outcome, took } => {
                 Line::Test(line(&entry.name, *test, outcome, took.as_millis()))
             }
-            Event::Finished { summary, took } => {
-                Line::Summary { counts: summary, milliseconds: took.as_millis() }
-            }
+            Event::Finished { summary, took } => Line::Summary(SummaryLine {
+                counts: &summary.counts,
+                reasons: &summary.reasons,
+                required: summary.required,
+                milliseconds: took.as_millis(),
+            }),
         };
         if let Ok(text) = serde_json::to_string(&line) {
             // A reader that has gone needs no more lines.

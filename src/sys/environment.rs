@@ -8,21 +8,20 @@ use nix::errno::Errno;
 
 use super::{Failure, Result};
 
-/// Overwrites them in place: a sandbox must not be able to read the runner's environment from its own first process.
-/// The name is cut to the room that there is; an environment that is longer than the room that the process was started
-/// with fails with E2BIG.
+/// Puts other strings in their place: a sandbox must not be able to read the runner's environment from its own first process.
+/// The name is cut to the room that there is. An environment that needs more room than the process was started with is put
+/// elsewhere, and the kernel told where.
 pub fn overwrite(name: &str, environment: &[String]) -> Result<()> {
-    let [arg_start, arg_end, env_start, env_end] = places()?;
+    let layout = Layout::read()?;
     let environment: Vec<u8> = environment.iter().flat_map(|entry| entry.bytes().chain([0])).collect();
-    let room = env_end.saturating_sub(env_start);
-    if environment.len() > room {
-        return Err(Failure::new("overwrite environ", &[&environment.len(), &room], Errno::E2BIG));
-    }
+    let room = layout.arg_end.saturating_sub(layout.arg_start);
     // SAFETY: the kernel says that these are this process's own strings, on its stack, readable and writable.
-    unsafe { fill(arg_start, arg_end, &title(name, arg_end.saturating_sub(arg_start))) };
+    unsafe { fill(layout.arg_start, layout.arg_end, &title(name, room)) };
+    let fits = environment.len() <= layout.env_end.saturating_sub(layout.env_start);
     // SAFETY: likewise.
-    unsafe { fill(env_start, env_end, &environment) };
-    point_at(env_start, &environment);
+    unsafe { fill(layout.env_start, layout.env_end, if fits { &environment } else { &[] }) };
+    let start = if fits { layout.env_start } else { layout.move_environment(&environment)? };
+    point_at(start, &environment);
     Ok(())
 }
 
@@ -67,16 +66,73 @@ unsafe fn fill(start: usize, end: usize, bytes: &[u8]) {
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start as *mut u8, bytes.len().min(length)) };
 }
 
-/// `arg_start`, `arg_end`, `env_start`, `env_end`: fields 48 to 51 of /proc/PID/stat (proc(5)).
-fn places() -> Result<[usize; 4]> {
-    let text = fs::read_to_string("/proc/self/stat")
-        .map_err(|error| Failure::from_io("read", &[&"/proc/self/stat"], &error))?;
-    // The second field may contain spaces and parentheses; the third follows the last parenthesis.
-    let fields = text.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().skip(45).take(4);
-    let places: Vec<usize> = fields.filter_map(|field| field.parse().ok()).collect();
-    let unreadable = || Failure::new("read", &[&"/proc/self/stat"], Errno::EINVAL);
-    let places: [usize; 4] = places.try_into().map_err(|_| unreadable())?;
-    if places.contains(&0) { Err(unreadable()) } else { Ok(places) }
+/// Where the parts of this process's memory are: `struct prctl_mm_map` of `PR_SET_MM` (`PR_SET_MM(2const)`, include/uapi/linux/prctl.h).
+#[repr(C)]
+#[derive(Debug, Default, Clone, Copy)]
+struct Layout {
+    start_code: usize,
+    end_code: usize,
+    start_data: usize,
+    end_data: usize,
+    start_brk: usize,
+    brk: usize,
+    start_stack: usize,
+    arg_start: usize,
+    arg_end: usize,
+    env_start: usize,
+    env_end: usize,
+    auxv: usize,
+    auxv_size: u32,
+    exe_fd: u32,
+}
+
+impl Layout {
+    /// From /proc/self/stat (proc(5)).
+    fn read() -> Result<Self> {
+        let path = "/proc/self/stat";
+        let text = fs::read_to_string(path).map_err(|error| Failure::from_io("read", &[&path], &error))?;
+        // The second field may contain spaces and parentheses; the third follows the last parenthesis.
+        let fields: Vec<&str> =
+            text.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
+        let field = |number: usize| {
+            let value =
+                fields.get(number - 3).and_then(|field| field.parse().ok()).filter(|value| *value != 0);
+            value.ok_or_else(|| Failure::new("read", &[&path, &number], Errno::EINVAL))
+        };
+        // SAFETY: with 0 sbrk(3) only says where the end of the heap is.
+        let brk = unsafe { libc::sbrk(0) } as usize;
+        Ok(Self {
+            start_code: field(26)?,
+            end_code: field(27)?,
+            start_stack: field(28)?,
+            start_data: field(45)?,
+            end_data: field(46)?,
+            start_brk: field(47)?,
+            brk,
+            arg_start: field(48)?,
+            arg_end: field(49)?,
+            env_start: field(50)?,
+            env_end: field(51)?,
+            auxv: 0,
+            auxv_size: 0,
+            exe_fd: u32::MAX,
+        })
+    }
+
+    /// Puts the environment into memory of its own, and tells the kernel; its address.
+    fn move_environment(self, environment: &[u8]) -> Result<usize> {
+        // It must live as long as the process.
+        let place = environment.to_vec().leak();
+        let env_start = place.as_ptr() as usize;
+        let layout = Self { env_start, env_end: env_start + place.len(), ..self };
+        // SAFETY: `layout` is a valid `struct prctl_mm_map` of the size given, and only the environment's place differs from what
+        // the kernel has.
+        let result = unsafe {
+            libc::prctl(libc::PR_SET_MM, libc::PR_SET_MM_MAP, &raw const layout, size_of::<Self>(), 0)
+        };
+        let failed = || Failure::new("prctl", &[&"PR_SET_MM", &"PR_SET_MM_MAP"], Errno::last());
+        if result == 0 { Ok(env_start) } else { Err(failed()) }
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::sys::{self, Failure};
 pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
     let status = match stand_apart() {
         Ok(signals) => {
-            let mut serving = Serving { maker: Maker::new(run), members: Vec::new() };
+            let mut serving = Serving { maker: Maker::new(run), members: Vec::new(), ended: Vec::new() };
             serving.until_alone(socket, &signals);
             serving.clear();
             run.remove();
@@ -54,25 +54,43 @@ fn stand_apart() -> nix::Result<SignalFd> {
 struct Serving<'a> {
     maker: Maker<'a>,
     members: Vec<Made>,
+    /// Those that have ended, and that the runner still looks at.
+    ended: Vec<Made>,
 }
 
 impl Serving<'_> {
     /// The loop: requests, and ends of processes, until the runner has gone or someone asks the nursery to end.
     fn until_alone(&mut self, socket: &OwnedFd, signals: &SignalFd) {
         loop {
-            let mut fds = [
+            let mut fds = vec![
                 PollFd::new(socket.as_fd(), PollFlags::POLLIN),
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             ];
+            fds.extend(self.ended.iter().map(|made| PollFd::new(made.report.as_fd(), PollFlags::empty())));
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return,
             }
-            let [asked, signalled] = fds.map(|fd| fd.any().unwrap_or(false));
-            if signalled && !self.hear(signals) || asked && !self.answer(socket) {
+            let told: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+            let [asked, signalled, left @ ..] = told.as_slice() else { return };
+            self.clear_left(left);
+            if *signalled && !self.hear(signals) || *asked && !self.answer(socket) {
                 return;
             }
         }
+    }
+
+    /// What outlived its sandbox's first process lives as long as the runner looks at the sandbox: that nothing outlives it is
+    /// for the kernel to see to, and for claims to find out.
+    fn clear_left(&mut self, left: &[bool]) {
+        let mut left = left.iter();
+        self.ended.retain_mut(|made| {
+            let is_left = left.next().copied().unwrap_or(false);
+            if is_left {
+                made.clear();
+            }
+            !is_left
+        });
     }
 
     /// Takes the signals that are there. False when one of them asks for the end.
@@ -116,16 +134,16 @@ impl Serving<'_> {
     fn reap(&mut self) {
         while let Some((pid, ended)) = next_ended() {
             let Some(place) = self.members.iter().position(|made| made.pid == pid) else { continue };
-            let mut made = self.members.swap_remove(place);
-            made.clear();
+            let made = self.members.swap_remove(place);
             drop(Report::Ended(ended).send(made.report.as_fd(), &[]));
+            self.ended.push(made);
         }
     }
 
     /// Kills every process that is left, and waits for each.
     fn clear(&mut self) {
         orphans::kill_all_descendants();
-        self.members.drain(..).for_each(|mut made| made.clear());
+        self.members.drain(..).chain(self.ended.drain(..)).for_each(|mut made| made.clear());
     }
 }
 
