@@ -97,8 +97,8 @@ fn what_reaches_for_the_agents_streams_is_found_out() {
         ),
         (
             own,
-            r#"timeout: 2s, steps: [{ exec: "(cat; sleep MARK) < /proc/1/fd/0", as: thief }, { within: 1s, outside thief: { alive: true } },
-         { exec: "sleep 0.2" }, { inside: { pid: 1 } }, { inside: { pid: 1 } }]"#,
+            r#"timeout: 2s, steps: [{ exec: "(echo > /tmp/ready; cat; sleep MARK) < /proc/1/fd/0", as: thief }, { within: 1s, exec: "test -e /tmp/ready" },
+         { exec: "sleep 0.3" }, { inside: { pid: 1 } }, { inside: { pid: 1 } }, { inside: { pid: 1 } }]"#,
             4,
             "the agent did not answer in time",
         ),

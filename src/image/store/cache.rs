@@ -140,7 +140,7 @@ impl Store {
     }
 
     fn build(&self, work: &Work, draft: &Draft) -> Result<Rootfs> {
-        anstream::eprintln!("building the image {}, which is kept for later runs", draft.name);
+        eprintln!("building the image {}, which is kept for later runs", draft.name);
         let building = self.root.join("building");
         // What cannot be swept now, a later build will try again.
         sweep(&building).ok();

@@ -83,9 +83,9 @@ fn launch(
     binds: &[(std::path::PathBuf, String)],
     streams: [i32; 3],
 ) -> Result<Process, NurseryError> {
-    let mut argv = vec!["unshare".to_owned()];
+    let mut argv = vec![path_of("unshare")];
     argv.extend(flags(order.settings));
-    argv.extend(["chroot".to_owned(), ROOTFS.to_owned()]);
+    argv.extend([path_of("chroot"), ROOTFS.to_owned()]);
     argv.extend(program.iter().cloned());
     let root = PreparedRoot {
         stage: nursery.run().stage(),
@@ -93,6 +93,11 @@ fn launch(
         binds: binds.iter().cloned().chain(host_binds(order.settings, order.directory)).collect(),
     };
     nursery.make(&Request::Launch(Launch { argv, root: Some(root) }), streams)
+}
+
+/// The program's whole path: the runner may have no PATH to pass on.
+fn path_of(name: &str) -> String {
+    program::find(name).map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 /// One flag for each namespace, then the scenario's own words. `--mount-proc` by itself would mount over the host's `/proc`,
