@@ -34,10 +34,10 @@ pub fn run(specs: impl AsRef<Path>) -> ExitCode {
 fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let arguments = Arguments::from_args();
     // Before the first thread.
-    let nursery = Nursery::start().map_err(|error| broken(&error))?;
-    end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
+    let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
+    end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     let required = required();
-    check_required(&required).map_err(|error| wrong(&error))?;
+    check_required(&required).map_err(|error| Exit::Wrong.telling(&error))?;
     let mut plan = plan(specs, &arguments)?;
     let slots = Arc::new(Slots::default());
     let mut trials: Vec<Trial> = plan.entries.iter().map(|entry| trial(entry, &slots, &required)).collect();
@@ -53,7 +53,7 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
         trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
     plan.entries.retain(|entry| chosen.contains(&entry.name));
     let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual() };
-    let engine = Engine::new(nursery, options).map_err(|error| broken(&error))?;
+    let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let conclusion = std::thread::scope(|scope| {
         scope.spawn(|| engine.run(&plan, &mut Filling(Arc::clone(&slots))));
         libtest_mimic::run(&arguments, trials)
@@ -85,7 +85,7 @@ fn verdict(arguments: &Arguments, conclusion: &Conclusion) -> ExitCode {
 fn plan(specs: &Path, arguments: &Arguments) -> Result<Plan, Exit> {
     let mut plan = Plan::default();
     load_wanted(specs, arguments, &mut plan)?;
-    plan.check_names().map_err(|error| wrong(&error))?;
+    plan.check_names().map_err(|error| Exit::Wrong.telling(&error))?;
     Ok(plan)
 }
 
@@ -211,14 +211,4 @@ fn jobs(arguments: &Arguments) -> usize {
 fn required() -> Vec<String> {
     let given = std::env::var("AIRTIGHT_REQUIRE").unwrap_or_default();
     given.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-fn wrong(error: &dyn std::fmt::Display) -> Exit {
-    anstream::eprintln!("error: {error}");
-    Exit::Wrong
-}
-
-fn broken(error: &dyn std::fmt::Display) -> Exit {
-    anstream::eprintln!("error: {error}");
-    Exit::Broken
 }

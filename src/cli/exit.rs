@@ -37,6 +37,13 @@ impl Exit {
         }
     }
 
+    /// Says why on standard error.
+    #[must_use]
+    pub(crate) fn telling(self, error: &dyn std::fmt::Display) -> Self {
+        anstream::eprintln!("error: {error}");
+        self
+    }
+
     /// The number.
     pub const fn code(self) -> u8 {
         match self {

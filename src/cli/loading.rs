@@ -27,7 +27,9 @@ pub(crate) fn load(
     let mut problems = 0;
     for (path, prefix) in files(places)? {
         match spec::load(&path) {
-            Ok(spec) => take(Loaded { spec: Arc::new(spec), prefix }).map_err(|error| say(&error))?,
+            Ok(spec) => {
+                take(Loaded { spec: Arc::new(spec), prefix }).map_err(|error| Exit::Wrong.telling(&error))?
+            }
             Err(found) => {
                 problems += found.count();
                 anstream::eprintln!("{}\n", found.render(std::io::stderr().is_terminal()));
@@ -36,8 +38,8 @@ pub(crate) fn load(
     }
     match problems {
         0 => Ok(()),
-        1 => Err(say(&"1 problem in the specs; nothing was run")),
-        many => Err(say(&format!("{many} problems in the specs; nothing was run"))),
+        1 => Err(Exit::Wrong.telling(&"1 problem in the specs; nothing was run")),
+        many => Err(Exit::Wrong.telling(&format!("{many} problems in the specs; nothing was run"))),
     }
 }
 
@@ -47,20 +49,14 @@ fn files(places: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Exit> {
     let mut files = Vec::new();
     for place in places {
         let found = spec_files(place);
-        files.append(
-            &mut found
-                .map_err(|error| say(&format!("cannot read specs from `{}`: {error}", place.display())))?,
-        );
+        files.append(&mut found.map_err(|error| {
+            Exit::Wrong.telling(&format!("cannot read specs from `{}`: {error}", place.display()))
+        })?);
     }
     if files.is_empty() {
-        return Err(say(&format!("there are no specs (*.yaml) in {}", shown(places))));
+        return Err(Exit::Wrong.telling(&format!("there are no specs (*.yaml) in {}", shown(places))));
     }
     Ok(files)
-}
-
-fn say(error: &dyn std::fmt::Display) -> Exit {
-    anstream::eprintln!("error: {error}");
-    Exit::Wrong
 }
 
 fn shown(places: &[PathBuf]) -> String {

@@ -62,9 +62,9 @@ pub(super) fn run(arguments: &Run) -> Exit {
 
 fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     // Before the first thread.
-    let nursery = Nursery::start().map_err(|error| broken(&error))?;
-    end_cleanly_on_signals(&nursery).map_err(|error| broken(&error))?;
-    check_required(&arguments.require).map_err(|error| wrong(&error))?;
+    let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
+    end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
+    check_required(&arguments.require).map_err(|error| Exit::Wrong.telling(&error))?;
     let runtimes = runtimes(&arguments.runtime)?;
     let plan = plan(runtimes, arguments)?;
     let options = Options {
@@ -72,7 +72,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
         required: arguments.require.clone(),
         keep: Keep::usual(),
     };
-    let engine = Engine::new(nursery, options).map_err(|error| broken(&error))?;
+    let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut listener: Box<dyn Listener> = match arguments.format {
         Format::Pretty => Box::new(Pretty::new(&plan, engine.required().to_vec())),
         Format::Json => Box::new(Json::default()),
@@ -87,9 +87,9 @@ fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Ex
     let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
     let mut plan = Plan::new(Choice { claims, tags, runtimes, allow_risky: arguments.allow_risky });
     load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
-    plan.check_names().map_err(|error| wrong(&error))?;
+    plan.check_names().map_err(|error| Exit::Wrong.telling(&error))?;
     if plan.entries.is_empty() {
-        return Err(wrong(&"no claim is chosen: nothing would be checked"));
+        return Err(Exit::Wrong.telling(&"no claim is chosen: nothing would be checked"));
     }
     Ok(plan)
 }
@@ -102,21 +102,11 @@ fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     }
     let find = |name: &String| {
         let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));
-        sandbox::by_name(name).ok_or_else(|| wrong(&unknown()))
+        sandbox::by_name(name).ok_or_else(|| Exit::Wrong.telling(&unknown()))
     };
     names.iter().map(find).collect()
 }
 
 fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
-}
-
-fn wrong(error: &dyn std::fmt::Display) -> Exit {
-    anstream::eprintln!("error: {error}");
-    Exit::Wrong
-}
-
-fn broken(error: &dyn std::fmt::Display) -> Exit {
-    anstream::eprintln!("error: {error}");
-    Exit::Broken
 }

@@ -23,7 +23,8 @@ pub(super) const ROOTFS: &str = "{rootfs}";
 pub(super) fn launch(launch: &Launch, tag: &str, fds: Vec<OwnedFd>) -> ! {
     let mut fds = fds.into_iter();
     let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-    let failure = match prepare(launch, &line) {
+    let prepared = prepare(launch, &line).and_then(|()| Report::Ready.send(report.as_fd(), &[]));
+    let failure = match prepared {
         Ok(()) => execute(launch, tag),
         Err(failure) => failure,
     };

@@ -65,10 +65,10 @@ impl Sandbox {
         Self { first, found: None, voice: Voice::Command(Box::new(command)), door }
     }
 
-    /// Waits until it is set up, which its agent's hello says. Questions to the agent need not wait for this; everything else
-    /// must, since a sandbox that is half made cannot be entered.
+    /// Waits until it is set up, which its agent's hello says, or the nursery of a command. Questions to the agent need not wait
+    /// for this; everything else must, since a sandbox that is half made cannot be entered.
     pub fn ready(&mut self, deadline: Instant) -> Result<(), StartError> {
-        let Voice::Agent { channel, .. } = &mut self.voice else { return Ok(()) };
+        let Voice::Agent { channel, .. } = &mut self.voice else { return Ok(self.first.ready(deadline)?) };
         if channel.greeted() {
             return Ok(());
         }

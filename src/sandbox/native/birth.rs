@@ -57,8 +57,19 @@ impl<'a> Birth<'a> {
 
 /// The first process: makes the sandbox around itself.
 pub(in crate::sandbox) fn first(birth: Birth<'_>) -> ! {
-    let built = wait_for_go(&birth.line).and_then(|()| build(&birth));
+    let built =
+        part_from_host(birth.blueprint).and_then(|()| wait_for_go(&birth.line)).and_then(|()| build(&birth));
     live(birth, built)
+}
+
+/// Makes the namespaces that need no ids, while the nursery maps those. Making a network namespace takes half of all the time
+/// that a sandbox takes, and the nursery, which clones one after another, does not wait for it either.
+fn part_from_host(blueprint: &Blueprint) -> Result<()> {
+    part_with(CloneFlags::from_bits_retain(blueprint.unshare_flags()))
+}
+
+fn part_with(flags: CloneFlags) -> Result<()> {
+    unshare(flags).map_err(|errno| Failure::new("unshare", &[&flags], errno))
 }
 
 /// A further process, which has already joined the namespaces.
@@ -102,8 +113,9 @@ fn die_with_parent() -> Result<()> {
 
 fn build(birth: &Birth<'_>) -> Result<()> {
     let blueprint = birth.blueprint;
-    let flags = CloneFlags::from_bits_retain(blueprint.unshare_flags());
-    unshare(flags).map_err(|errno| Failure::new("unshare", &[&flags], errno))?;
+    if blueprint.creates(Namespace::Cgroup) {
+        part_with(CloneFlags::CLONE_NEWCGROUP)?;
+    }
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     umask(Mode::from_bits_truncate(0o022));
@@ -187,7 +199,9 @@ fn prepare_agent(birth: &Birth<'_>) -> Result<()> {
 /// Returns only when it could not.
 fn become_command(birth: &Birth<'_>, argv: &[String]) -> Failure {
     let program = find_program(birth.blueprint, argv);
-    match confine::install_filters(birth.filters) {
+    // Only now may others join: before, the namespaces or the root may still be the host's.
+    let told = Report::Ready.send(birth.report.as_fd(), &[]);
+    match told.and_then(|()| confine::install_filters(birth.filters)) {
         Ok(()) => execute(&program, argv, &environment(birth.blueprint)),
         Err(failure) => failure,
     }

@@ -212,19 +212,12 @@ impl Blueprint {
     /// The flags for clone3(2): those of the namespaces that only a new process can be in from its beginning, and of the one
     /// that owns the others.
     pub fn clone_flags(&self) -> i32 {
-        self.namespace_flags() & !Self::UNSHARED
+        self.namespace_flags() & (libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWTIME)
     }
 
-    /// The flags of the namespaces that the first process makes itself, with unshare(2). Making a network namespace takes half
-    /// of all the time that a sandbox takes, and the nursery, which clones one after another, does not wait for it. A cgroup
-    /// namespace's root is the cgroup of whoever makes it (`cgroup_namespaces(7)`), and only now is the process in its own.
+    /// The flags of the namespaces that the first process makes itself, with unshare(2). The cgroup namespace is not among
+    /// them: its root is the cgroup of whoever makes it (`cgroup_namespaces(7)`), so that it is made when that is entered.
     pub fn unshare_flags(&self) -> i32 {
-        self.namespace_flags() & Self::UNSHARED
+        self.namespace_flags() & !self.clone_flags() & !libc::CLONE_NEWCGROUP
     }
-
-    const UNSHARED: i32 = libc::CLONE_NEWNS
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWCGROUP;
 }

@@ -183,18 +183,14 @@ fn make_place(root: &OwnedFd, path: &Path, place: Place) -> Result<OwnedFd> {
         .then(|| find_relative(root, parent, Place::Directory))
         .transpose()?;
     let parent = parent.as_ref().unwrap_or(root);
-    match place {
-        Place::File => {
-            let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-            nix::fcntl::openat(parent, name, flags, Mode::from_bits_truncate(0o644))
-                .map_err(|errno| Failure::new("open", &[&path], errno))
-        }
-        _ => {
-            nix::sys::stat::mkdirat(parent, name, Mode::from_bits_truncate(0o755))
-                .map_err(|errno| Failure::new("mkdir", &[&path], errno))?;
-            open_within(parent.as_fd(), Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY)
-        }
+    if place == Place::File {
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        return nix::fcntl::openat(parent, name, flags, Mode::from_bits_truncate(0o644))
+            .map_err(|errno| Failure::new("open", &[&path], errno));
     }
+    nix::sys::stat::mkdirat(parent, name, Mode::from_bits_truncate(0o755))
+        .map_err(|errno| Failure::new("mkdir", &[&path], errno))?;
+    open_within(parent.as_fd(), Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY)
 }
 
 /// The path by which the kernel finds an open descriptor again. The host's `/proc` is still there while the root is put

@@ -25,10 +25,15 @@ pub(super) fn check(settings: &Settings) -> Result<(), Cannot> {
     can_limit("cpu", limits.cpu.is_some(), &CgroupLimits { cpu: Some(100), ..CgroupLimits::default() })
 }
 
-/// The kernel shows the kinds of namespace that it has (namespaces(7)).
+/// The kernel shows the kinds of namespace that it has (namespaces(7)); it has them for good.
 pub fn kernel_has(namespace: Namespace) -> bool {
-    let link = if namespace == Namespace::Mount { "mnt" } else { namespace.name() };
-    std::fs::symlink_metadata(format!("/proc/self/ns/{link}")).is_ok()
+    static KINDS: LazyLock<Vec<Namespace>> = LazyLock::new(|| {
+        let link = |kind: Namespace| if kind == Namespace::Mount { "mnt" } else { kind.name() };
+        let shown =
+            |kind: &Namespace| std::fs::symlink_metadata(format!("/proc/self/ns/{}", link(*kind))).is_ok();
+        Namespace::ALL.into_iter().filter(shown).collect()
+    });
+    KINDS.contains(&namespace)
 }
 
 type Measured = Vec<(&'static str, Result<(), Failure>)>;

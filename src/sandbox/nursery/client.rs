@@ -119,6 +119,7 @@ pub struct Process {
 /// What has been said last of a process.
 #[derive(Debug, Clone, Default)]
 struct Last {
+    ready: bool,
     failed: Option<Failure>,
     ended: Option<Ended>,
     gone: bool,
@@ -209,6 +210,21 @@ impl Process {
         self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
+    /// Waits until it is set up, and about to become its command.
+    pub fn ready(&self, deadline: Instant) -> Result<(), NurseryError> {
+        loop {
+            let last = self.last();
+            match last {
+                Last { ready: true, .. } => return Ok(()),
+                Last { failed: Some(failure), .. } => return Err(NurseryError::Setup(failure)),
+                Last { ended: Some(_), .. } => return Err(NurseryError::EndedEarly),
+                Last { gone: true, .. } => return Err(NurseryError::Gone),
+                _ if Instant::now() >= deadline => return Err(NurseryError::Late),
+                _ => self.catch_up(deadline),
+            }
+        }
+    }
+
     /// Reads the reports that are there, waiting for the first one until the deadline.
     fn catch_up(&self, deadline: Instant) {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -222,6 +238,7 @@ impl Process {
                 .flatten()
                 .map(|packet| serde_json::from_slice(&packet.bytes))
             {
+                Some(Ok(Report::Ready)) => last.ready = true,
                 Some(Ok(Report::Failed(failure))) => last.failed = Some(failure),
                 Some(Ok(Report::Ended(ended))) => last.ended = Some(ended),
                 Some(_) => {}

@@ -61,6 +61,8 @@ pub(in crate::sandbox) enum Report {
         /// The PID.
         pid: i32,
     },
+    /// It is set up, and about to become its command. An agent says hello instead.
+    Ready,
     /// It could not be made, or could not be set up.
     Failed(Failure),
     /// It has ended, and has been waited for; what it left behind has been killed.
