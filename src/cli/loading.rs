@@ -28,7 +28,7 @@ pub(crate) fn load(
     for (path, prefix) in files(places)? {
         match spec::load(&path) {
             Ok(spec) => {
-                take(Loaded { spec: Arc::new(spec), prefix }).map_err(|error| Exit::Wrong.telling(&error))?
+                take(Loaded { spec: Arc::new(spec), prefix }).map_err(|error| Exit::Wrong.telling(&error))?;
             }
             Err(found) => {
                 problems += found.count();
