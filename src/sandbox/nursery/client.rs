@@ -127,19 +127,23 @@ struct Last {
 
 impl Process {
     /// The nursery answers at once: nothing that a sandbox does can keep it.
+    /// The process itself may be quicker, and report before its birth is.
     fn await_birth(report: OwnedFd) -> Result<Self, NurseryError> {
-        if !pipe::wait(&report, PollFlags::POLLIN, Instant::now() + PATIENCE)? {
-            return Err(NurseryError::Late);
-        }
-        let packet = sys::receive(report.as_fd())?.ok_or(NurseryError::Gone)?;
-        match serde_json::from_slice(&packet.bytes) {
-            Ok(Report::Born { pid }) => {
-                let pidfd = packet.fds.into_iter().next().ok_or(NurseryError::Gone)?;
-                Ok(Self { pid, pidfd, report, last: Mutex::default() })
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = Last::default();
+        while pipe::wait(&report, PollFlags::POLLIN, deadline)? {
+            let packet = sys::receive(report.as_fd())?.ok_or(NurseryError::Gone)?;
+            match serde_json::from_slice(&packet.bytes) {
+                Ok(Report::Born { pid }) => {
+                    let pidfd = packet.fds.into_iter().next().ok_or(NurseryError::Gone)?;
+                    return Ok(Self { pid, pidfd, report, last: Mutex::new(last) });
+                }
+                Ok(Report::Ready) => last.ready = true,
+                Ok(Report::Failed(failure)) => return Err(NurseryError::Setup(failure)),
+                other => return Err(NurseryError::Unexpected(format!("{other:?}"))),
             }
-            Ok(Report::Failed(failure)) => Err(NurseryError::Setup(failure)),
-            other => Err(NurseryError::Unexpected(format!("{other:?}"))),
         }
+        Err(NurseryError::Late)
     }
 
     /// Its PID in the runner's PID namespace. It is not given to another process before [`Process::ended`] says so.
