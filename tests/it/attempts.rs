@@ -187,7 +187,7 @@ fn coming_back_does_not_lead_out_of_a_chroot() {
     let script = format!(
         "mount -t tmpfs none {path} && cd {path} && mkdir proc lib lib64 usr && mount -t proc proc proc \
          && mount --rbind /lib lib && {{ [ ! -d /lib64 ] || mount --rbind /lib64 lib64; }} && mount --rbind /usr usr \
-         && cp {agent} agent && exec chroot . /agent airtight-agent t0k"
+         && cp {agent} agent && PATH=$PATH:/usr/sbin && exec chroot . /agent airtight-agent t0k"
     );
     let mut started = crate::agent::start(std::process::Command::new("unshare").args([
         "--user",

@@ -12,7 +12,9 @@ use super::tarball::Tar;
 /// Runs a shell line in an image; an ordinary user needs a user namespace for chroot.
 fn run(root: &Path, line: &str) -> String {
     let output = Command::new("unshare")
-        .args(["-r", "chroot"])
+        .arg("-r")
+        // Not on the PATH of an ordinary user of Debian.
+        .arg(airtight::sandbox::program::find("chroot").unwrap())
         .arg(root)
         .args(["/bin/sh", "-c", line])
         .output()
