@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollTimeout, poll};
-
 use super::action::Done;
 use super::outcome::{Outcome, Trouble};
 use super::stage::{Stage, StageError};
@@ -11,6 +9,7 @@ use crate::fact::{Query, View};
 use crate::judge::{Finding, Observations, Verdict, judge, queries};
 use crate::plan::{Skip, Test};
 use crate::spec::{Action, Claim, Pace, Seen, Step};
+use crate::sys::pipe;
 
 /// The time limit of a claim that sets none.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -164,7 +163,7 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
                 return Ok(judged);
             }
             act = repeats(step.action.as_ref());
-            wait(pause.min(end.saturating_duration_since(Instant::now())));
+            pipe::pause(pause.min(end.saturating_duration_since(Instant::now())));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -202,11 +201,4 @@ fn not_given(findings: &[Finding]) -> Verdict {
 
 fn repeats(action: Option<&Action>) -> bool {
     matches!(action, Some(Action::Exec(command) | Action::HostRun(command)) if command.name.is_none())
-}
-
-/// A pause, in poll(2) with nothing to wait for.
-fn wait(pause: Duration) {
-    let pause = PollTimeout::try_from(pause.as_millis().max(1)).unwrap_or(PollTimeout::ZERO);
-    // Interrupted, it was a shorter pause.
-    let _ = poll(&mut [], pause);
 }

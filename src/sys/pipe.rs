@@ -1,7 +1,7 @@
 //! Reading and writing pipes and sockets against a deadline. Nothing else waits on a sandbox.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -66,6 +66,12 @@ pub fn wait(fd: impl AsFd, events: PollFlags, deadline: Instant) -> Result<bool>
             Err(errno) => return Err(Failure::new("poll", &[&fd.as_fd()], errno)),
         }
     }
+}
+
+/// A pause between two looks, of a millisecond at least: poll(2) with nothing to wait for. A signal makes it shorter.
+pub fn pause(length: Duration) {
+    let length = PollTimeout::try_from(length.as_millis().max(1)).unwrap_or(PollTimeout::MAX);
+    let _ = poll(&mut [], length);
 }
 
 /// The time left, rounded up to a millisecond, so that the last fraction of one is not spent in a busy loop.

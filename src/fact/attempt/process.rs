@@ -11,7 +11,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::outcome::{check_probe, outcome, parse_pid, with_undoing};
 use crate::fact::{Attempt, Reading, Unobserved};
-use crate::sys::{fork_and_wait, signals};
+use crate::sys::{fork_and_wait, pipe, signals};
 
 /// How long a traced process may take to stop, so that it can be let go.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ fn let_go(pid: Pid) -> nix::Result<()> {
         // A tracee is no child unless __WALL says that any will do.
         let _stopped = waitpid(pid, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
         match ptrace::detach(pid, None) {
-            Err(Errno::ESRCH) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            Err(Errno::ESRCH) if Instant::now() < deadline => pipe::pause(Duration::from_millis(1)),
             result => return result,
         }
     }
