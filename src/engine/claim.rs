@@ -129,8 +129,19 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
         match step.pace {
             Pace::Now => self.act_and_look(step, true),
             Pace::Within(limit) => self.look_again(step, limit, Judged::holds),
-            Pace::Stays(limit) => self.look_again(step, limit, |judged| !judged.holds()),
+            Pace::Stays(limit) => self.stay(step, limit),
         }
+    }
+
+    /// What was seen to hold for a shorter time than it must says nothing.
+    fn stay(&mut self, step: &'c Step, limit: Duration) -> Result<Judged, StageError> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left < limit {
+            return Ok(Judged::Broken(format!(
+                "the claim's time is up in {left:.1?}, before the {limit:?} for which it must stay so; raise its `timeout`"
+            )));
+        }
+        self.look_again(step, limit, |judged| !judged.holds())
     }
 
     fn act_and_look(&mut self, step: &'c Step, act: bool) -> Result<Judged, StageError> {

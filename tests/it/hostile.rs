@@ -64,6 +64,12 @@ fn a_command_that_does_not_end_is_ended() {
 }
 
 #[test]
+fn what_was_watched_for_too_short_a_time_does_not_pass() {
+    let cut = "before the 5s for which it must stay so; raise its `timeout`";
+    check(&[("image: base", "timeout: 1s, steps: [{ stays: 5s, inside: { pid: 1 } }]", 4, cut)]);
+}
+
+#[test]
 fn what_kills_in_its_own_sandbox_kills_no_more() {
     let all = "image: base, capabilities: { drop: [] }, seccomp: none";
     check(&[
@@ -97,8 +103,12 @@ fn what_reaches_for_the_agents_streams_is_found_out() {
         ),
         (
             own,
-            r#"timeout: 2s, steps: [{ exec: "(echo > /tmp/ready; cat; sleep MARK) < /proc/1/fd/0", as: thief }, { within: 1s, exec: "test -e /tmp/ready" },
-         { exec: "sleep 0.3" }, { inside: { pid: 1 } }, { inside: { pid: 1 } }, { inside: { pid: 1 } }]"#,
+            // Agent and thieves wake together, and either may be the one that reads.
+            concat!(
+                r#"timeout: 4s, steps: [{ exec: "for i in 1 2 3 4; do cat < /proc/1/fd/0 & done; echo > /tmp/ready; sleep MARK", as: thief }, "#,
+                r#"{ within: 1s, exec: "test -e /tmp/ready" }, { exec: "sleep 0.3" }, "#,
+                r#"{ stays: 2s, inside: { pid: 1 } }]"#
+            ),
             4,
             "the agent did not answer in time",
         ),

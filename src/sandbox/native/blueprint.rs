@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+use super::defects::Defect;
 use crate::spec::Namespace;
 
 /// A native sandbox, down to the last id and mask.
@@ -40,6 +41,8 @@ pub struct Blueprint {
     pub cgroup: CgroupLimits,
     /// Kernel parameters to set, dotted.
     pub sysctls: IndexMap<String, String>,
+    /// What is wrong with it, on purpose.
+    pub defects: Vec<Defect>,
 }
 
 /// Ids.
@@ -190,6 +193,7 @@ impl Blueprint {
             rlimits: Vec::new(),
             cgroup: CgroupLimits::default(),
             sysctls: IndexMap::new(),
+            defects: Vec::new(),
         }
     }
 

@@ -68,6 +68,7 @@ pub(super) fn resolve(
         rlimits: rlimits(&limits),
         cgroup: cgroup(&limits),
         sysctls: settings.sysctls.clone().unwrap_or_default(),
+        defects: Vec::new(),
         identity,
         namespaces,
     })
