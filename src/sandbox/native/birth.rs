@@ -135,9 +135,7 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     // Before `/proc/sys` may become read-only.
     set_sysctls(blueprint)?;
     furnish::furnish(blueprint, &new_root, &sources)?;
-    if blueprint.root.read_only {
-        root::seal(&new_root)?;
-    }
+    root::seal(&new_root, &blueprint.root)?;
     root::enter(&new_root)?;
     if !blueprint.creates(Namespace::Pid) {
         show_root(&birth.line, Path::new("/"))?;

@@ -9,6 +9,7 @@ mod default_filter;
 mod defaults;
 mod defects;
 mod furnish;
+mod hardened;
 mod identity;
 mod options;
 mod poison;
