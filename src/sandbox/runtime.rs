@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::command::{Null, Unshare};
-use super::native::Native;
+use super::native::{Defect, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
 use crate::agent::ChannelError;
@@ -46,6 +46,8 @@ pub struct Order<'a> {
     pub first: First<'a>,
     /// When it must be up.
     pub deadline: std::time::Instant,
+    /// What is to be wrong with it, on purpose. Only the built-in runtime can make it so.
+    pub defects: &'a [Defect],
 }
 
 /// What a sandbox's first process is.

@@ -30,6 +30,7 @@ impl Runtime for Native {
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
         let stage = nursery.run().stage();
         let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
+        blueprint.defects = order.defects.to_vec();
         let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
         if copied {
             use_copy(&mut blueprint)?;
