@@ -168,7 +168,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Sandbox, StageError> {
         let image = self.image(settings)?;
         let directory = &self.directory;
-        let order = Order { settings, image: &image, directory, first, deadline, defects: &[] };
+        let order = Order { settings, image: &image, directory, first, deadline, breakage: None };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 
