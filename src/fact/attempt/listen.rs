@@ -1,6 +1,6 @@
 //! A listener that stays, so that there is something for others to reach.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{Backlog, bind, listen};
@@ -27,6 +27,6 @@ fn listen_for_good(socket: &OwnedFd, target: &Target) -> nix::Result<()> {
         Err(errno) => return Err(errno),
     }
     // The copy is never closed but by the end of the process.
-    std::mem::forget(socket.try_clone().map_err(|error| super::outcome::errno(&error))?);
+    let _stays = socket.try_clone().map_err(|error| super::outcome::errno(&error))?.into_raw_fd();
     Ok(())
 }

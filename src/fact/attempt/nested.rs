@@ -31,7 +31,10 @@ pub(super) const NESTED_MOUNT: Attempt = Attempt {
         match mount_nested(kind, &point.path).map_err(|errno| unprepared("fork()", errno))? {
             Nested::NoNamespaces(errno) => outcome("unshare(CLONE_NEWUSER | …)", Err(errno)),
             Nested::Mounted(result) => outcome(
-                &format!("mount(\"none\", {:?}, {kind:?}) in a nested user namespace", point.path),
+                &format!(
+                    "mount(\"none\", \"{}\", {kind:?}) in a nested user namespace",
+                    point.path.display()
+                ),
                 result,
             ),
         }
