@@ -1,8 +1,8 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, fds, files, kernel_config, keyrings, lifecycle, limits, lsm,
-    mounts, namespaces, net, paths, process, processes, program, sysctl, system,
+    Fact, capabilities, cgroup, credentials, entries, fds, files, kernel_config, keyrings, lifecycle, limits,
+    lsm, machine, mounts, namespaces, net, paths, process, processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -49,8 +49,13 @@ pub static TABLE: &[Fact] = &[
     system::TIME_OFFSETS,
     kernel_config::KERNEL_CONFIG,
     system::BOOT_ID,
+    machine::BOOT_TIME,
+    machine::MACHINE,
+    machine::PROCESSOR,
     files::FILES,
     paths::PATHS,
+    entries::ENTRIES,
+    entries::DEVICE_NODES,
     mounts::MOUNTS,
     mounts::MOUNT_POINTS,
     net::INTERFACES,

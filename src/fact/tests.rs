@@ -167,6 +167,7 @@ fn argument(fact: &Fact) -> &'static str {
         "kernel_config" => "CONFIG_NAMESPACES",
         "files" => "/proc/version",
         "paths" | "mounts" => "/proc",
+        "entries" | "device_nodes" => "/dev/pts",
         _ => "",
     }
 }

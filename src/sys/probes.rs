@@ -12,6 +12,17 @@ pub fn settimeofday() -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// adjtimex of a tick of no length: `CAP_SYS_TIME` is looked for before the tick is (`timekeeping_validate_timex` in
+/// kernel/time/timekeeping.c), which is then refused with EINVAL.
+pub fn adjtimex() -> nix::Result<()> {
+    // SAFETY: all zeroes is a valid `struct timex`.
+    let mut wanted: libc::timex = unsafe { std::mem::zeroed() };
+    wanted.modes = libc::ADJ_TICK;
+    // SAFETY: the kernel reads and writes one `struct timex` through a valid reference.
+    let result = unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut wanted) };
+    Errno::result(result).map(drop)
+}
+
 /// reboot with wrong magic numbers: `CAP_SYS_BOOT` is looked for before them (kernel/reboot.c).
 pub fn reboot() -> nix::Result<()> {
     // SAFETY: 0 is none of the magic numbers without which the call does nothing but return EINVAL, reboot(2).

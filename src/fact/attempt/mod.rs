@@ -4,14 +4,19 @@
 //! reached is `Unobserved`: it says nothing of the call.
 
 mod create;
+mod identity;
+mod ipc;
+mod listen;
 mod mount;
 mod namespace;
+mod nested;
 mod open;
 mod outcome;
 mod place;
 mod probes;
 mod process;
 mod socket;
+mod socket_kind;
 mod syscall;
 mod table;
 

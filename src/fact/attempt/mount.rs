@@ -92,7 +92,7 @@ fn parse(object: &str) -> Result<What<'_>, String> {
 }
 
 /// Names of file system types are short words: `fuse.sshfs`, `cgroup2`.
-fn is_type(word: &str) -> bool {
+pub(super) fn is_type(word: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
     !word.is_empty() && word.chars().all(plain) && !matches!(word, "bind" | "remount")
 }

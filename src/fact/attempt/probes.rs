@@ -32,6 +32,18 @@ pub(super) const SETTIMEOFDAY: Attempt = Attempt {
     attempt: |_| outcome("settimeofday(NULL, NULL)", probes::settimeofday()),
 };
 
+/// `adjtimex`
+pub(super) const ADJTIMEX: Attempt = Attempt {
+    name: "adjtimex",
+    object: "probe",
+    brief: "Asks whether the clock may be made faster or slower.",
+    long: "adjtimex({ modes: ADJ_TICK, tick: 0 }): the kernel looks for CAP_SYS_TIME first, and then refuses a tick of no \
+           length with EINVAL, which counts as allowed. ntp_adjtime(3) and clock_adjtime(2) have the same check.",
+    example: "attempts: { adjtimex: { probe: denied } }",
+    check: check_probe,
+    attempt: |_| probe("adjtimex({ modes: ADJ_TICK, tick: 0 })", probes::adjtimex()),
+};
+
 /// `reboot`
 pub(super) const REBOOT: Attempt = Attempt {
     name: "reboot",

@@ -1,6 +1,9 @@
 //! The table of attempts. Each entry stands beside its code, in the file of its family.
 
-use super::{create, mount, namespace, open, probes, process, socket, syscall};
+use super::{
+    create, identity, ipc, listen, mount, namespace, nested, open, probes, process, socket, socket_kind,
+    syscall,
+};
 use crate::fact::Attempt;
 
 /// All attempts, in the manual's order.
@@ -14,15 +17,23 @@ pub static ATTEMPTS: &[Attempt] = &[
     mount::UMOUNT,
     mount::PIVOT_ROOT,
     mount::CHROOT,
+    nested::NESTED_MOUNT,
     process::FORK,
     process::KILL,
     process::PTRACE,
     namespace::SETNS,
     namespace::UNSHARE,
+    identity::SETUID,
+    identity::SETGID,
+    ipc::MAKE_IPC,
+    ipc::OPEN_IPC,
+    socket_kind::SOCKET,
+    listen::LISTEN,
     socket::CONNECT,
     socket::BIND,
     probes::SETHOSTNAME,
     probes::SETTIMEOFDAY,
+    probes::ADJTIMEX,
     probes::REBOOT,
     probes::INIT_MODULE,
     probes::BPF,

@@ -7,7 +7,7 @@ use syscalls::Sysno;
 use super::seccomp::number;
 
 /// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
-/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`.
+/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`, and one about the families of `socket`.
 pub const REFUSED_BY_DEFAULT: &[&str] = &[
     // Mounts, roots, and namespaces.
     "mount",
@@ -88,6 +88,10 @@ const CLONE_NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWCGROUP,
 ];
 
+/// The families that socket(2) is refused: vsock(7) has no namespace and leads to the hypervisor and its other guests; the
+/// kernel's ciphers are offered to whoever asks (CVE-2026-31431).
+const FAMILIES: [i32; 2] = [libc::AF_VSOCK, libc::AF_ALG];
+
 /// `__X32_SYSCALL_BIT` (arch/x86/include/uapi/asm/unistd.h). The x32 calls have the same architecture as the others and the same
 /// numbers with one more bit: a filter that does not look for it is gone round.
 const X32: u32 = 0x4000_0000;
@@ -126,6 +130,14 @@ pub(super) fn program() -> BpfProgram {
         jump(libc::BPF_JEQ, Sysno::clone.id().unsigned_abs(), 0, 4),
         load(FIRST_ARGUMENT),
         jump(libc::BPF_JSET, flags, 0, 1),
+        give(refusal(libc::EPERM)),
+        give(libc::SECCOMP_RET_ALLOW),
+    ]);
+    program.extend([
+        jump(libc::BPF_JEQ, Sysno::socket.id().unsigned_abs(), 0, 5),
+        load(FIRST_ARGUMENT),
+        jump(libc::BPF_JEQ, FAMILIES[0].unsigned_abs(), 1, 0),
+        jump(libc::BPF_JEQ, FAMILIES[1].unsigned_abs(), 0, 1),
         give(refusal(libc::EPERM)),
         give(libc::SECCOMP_RET_ALLOW),
     ]);
@@ -202,6 +214,14 @@ mod tests {
         check(native("clone"), libc::SIGCHLD.unsigned_abs(), libc::SECCOMP_RET_ALLOW);
         check(native("clone"), (libc::CLONE_NEWUSER | libc::SIGCHLD).unsigned_abs(), refusal(libc::EPERM));
         check(native("clone"), libc::CLONE_NEWNET.unsigned_abs(), refusal(libc::EPERM));
+        for (family, expected) in [
+            (libc::AF_UNIX, libc::SECCOMP_RET_ALLOW),
+            (libc::AF_NETLINK, libc::SECCOMP_RET_ALLOW),
+            (libc::AF_ALG, refusal(libc::EPERM)),
+            (libc::AF_VSOCK, refusal(libc::EPERM)),
+        ] {
+            check(native("socket"), family.unsigned_abs(), expected);
+        }
         if cfg!(target_arch = "x86_64") {
             check(native("read") | X32, 0, refusal(libc::EPERM));
         }
