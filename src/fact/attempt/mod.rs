@@ -4,15 +4,19 @@
 //! reached is `Unobserved`: it says nothing of the call.
 
 mod create;
+mod entry;
 mod mount;
 mod namespace;
 mod open;
 mod outcome;
+mod own_file;
 mod place;
 mod probes;
 mod process;
+mod rights;
 mod socket;
 mod syscall;
 mod table;
+mod terminal;
 
 pub use table::{ATTEMPTS, find_attempt};

@@ -1,6 +1,8 @@
 //! The table of attempts. Each entry stands beside its code, in the file of its family.
 
-use super::{create, mount, namespace, open, probes, process, socket, syscall};
+use super::{
+    create, entry, mount, namespace, open, own_file, probes, process, rights, socket, syscall, terminal,
+};
 use crate::fact::Attempt;
 
 /// All attempts, in the manual's order.
@@ -10,6 +12,14 @@ pub static ATTEMPTS: &[Attempt] = &[
     create::MKDIR,
     create::MKNOD,
     create::DEVICE,
+    own_file::CHOWN,
+    own_file::CHMOD,
+    own_file::LOCKED_FILE,
+    own_file::CHATTR,
+    own_file::FILE_CAPABILITY,
+    own_file::LEASE,
+    own_file::FIBMAP,
+    own_file::MAPPED_FILE,
     mount::MOUNT,
     mount::UMOUNT,
     mount::PIVOT_ROOT,
@@ -19,8 +29,19 @@ pub static ATTEMPTS: &[Attempt] = &[
     process::PTRACE,
     namespace::SETNS,
     namespace::UNSHARE,
+    entry::CLONE,
+    entry::CONVENTION,
     socket::CONNECT,
     socket::BIND,
+    rights::LINK,
+    rights::NETLINK,
+    rights::SEND_AS,
+    rights::MESSAGE_QUEUE,
+    rights::CAPBSET_DROP,
+    rights::AUDIT,
+    rights::RAISE_LIMIT,
+    terminal::PUSH_INPUT,
+    terminal::VHANGUP,
     probes::SETHOSTNAME,
     probes::SETTIMEOFDAY,
     probes::REBOOT,
