@@ -247,9 +247,8 @@ const BREAKAGES: &[Breakage] = &[
         red: &[
             "has no controlling terminal, and leads a session of its own",
             "has further processes without one, in sessions of their own",
-            "cannot open its terminal, for there is none",
-            "cannot type into it",
-            "makes its own terminals when it wants some",
+            "cannot open its terminal, nor type into it, for there is none",
+            "has a /dev/pts of its own, and makes its terminals there",
             "cannot make a node of one",
         ],
     },

@@ -99,29 +99,24 @@ pub(super) const MESSAGE_QUEUE: Attempt = Attempt {
 /// `audit`
 pub(super) const AUDIT: Attempt = Attempt {
     name: "audit",
-    object: "read | write | status",
-    brief: "Reads the audit trail, writes an empty message to it, or asks for its state.",
+    object: "read | write",
+    brief: "Reads the audit trail, or writes an empty message to it.",
     long: "A netlink socket of NETLINK_AUDIT. `read` joins the group AUDIT_NLGRP_READLOG (CAP_AUDIT_READ); `write` sends an \
-           AUDIT_USER message without a text, which is not recorded (CAP_AUDIT_WRITE; EINVAL counts as allowed); `status` \
-           sends AUDIT_GET (CAP_AUDIT_CONTROL, and the machine's own PID namespace). In a user namespace the kernel answers \
-           ECONNREFUSED. See kernel/audit.c.",
+           AUDIT_USER message without a text, which is not recorded (CAP_AUDIT_WRITE; EINVAL counts as allowed). In a user \
+           namespace the kernel answers `write` with ECONNREFUSED. See kernel/audit.c.",
     example: "attempts: { audit: { read: denied } }",
     check: |object| match object {
-        "read" | "write" | "status" => Ok(()),
-        _ => Err(format!("`{object}` is not known here: write `read`, `write` or `status`")),
+        "read" | "write" => Ok(()),
+        _ => Err(format!("`{object}` is not known here: write `read` or `write`")),
     },
     attempt: |object| {
-        const GET: u16 = 1000;
         const USER: u16 = 1005;
         let socket = netlink(SockProtocol::NetlinkAudit)?;
-        match object {
-            "read" => {
-                let group = NetlinkAddr::new(0, 1);
-                outcome("bind(AUDIT_NLGRP_READLOG)", bind(socket.as_raw_fd(), &group))
-            }
-            "write" => probe("AUDIT_USER", ask(&socket, USER)?),
-            _ => outcome("AUDIT_GET", ask(&socket, GET)?),
+        if object == "write" {
+            return probe("AUDIT_USER", ask(&socket, USER)?);
         }
+        let group = NetlinkAddr::new(0, 1);
+        outcome("bind(AUDIT_NLGRP_READLOG)", bind(socket.as_raw_fd(), &group))
     },
 };
 
