@@ -3,7 +3,7 @@
 
 use nix::errno::Errno;
 
-/// clone(2) with namespaces, and with CLONE_SIGHAND but not `CLONE_VM`: the kernel refuses that pair with EINVAL before it looks at
+/// clone(2) with namespaces, and with `CLONE_SIGHAND` but not `CLONE_VM`: the kernel refuses that pair with EINVAL before it looks at
 /// anything else (`copy_process()` of kernel/fork.c), so that no child is ever made.
 pub fn clone_no_child(namespaces: i32) -> nix::Result<()> {
     let flags = libc::c_long::from(namespaces | libc::CLONE_SIGHAND | libc::SIGCHLD);

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-/// prctl(PR_CAPBSET_DROP) of a capability that does not exist: `CAP_SETPCAP` is looked for first, then EINVAL
+/// `PR_CAPBSET_DROP` of prctl(2), of a capability that does not exist: `CAP_SETPCAP` is looked for first, then EINVAL
 /// (`cap_prctl_drop()` of security/commoncap.c).
 pub fn drop_no_capability() -> nix::Result<()> {
     const NONE: libc::c_ulong = 1000;
@@ -70,7 +70,7 @@ pub fn fibmap(file: BorrowedFd<'_>) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
-/// fcntl(F_SETLEASE) for reading: EACCES for who neither owns the file nor has `CAP_LEASE`; then EINVAL for what is no
+/// `F_SETLEASE` of fcntl(2), for reading: EACCES for who neither owns the file nor has `CAP_LEASE`; then EINVAL for what is no
 /// regular file, so that a lease is never really taken of a device.
 pub fn lease(file: BorrowedFd<'_>) -> nix::Result<()> {
     // SAFETY: the operation takes numbers and touches no memory.

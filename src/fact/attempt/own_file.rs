@@ -58,7 +58,7 @@ pub(super) const LOCKED_FILE: Attempt = Attempt {
     },
     attempt: |object| {
         let scratch = Scratch::make()?;
-        let locked = scratch.file.set_permissions(Permissions::from_mode(0));
+        let locked = scratch.file.set_permissions(Permissions::from_mode(0o000));
         locked.map_err(|error| unprepared("chmod", errno(&error)))?;
         let opened = OpenOptions::new().read(object == "read").write(object == "write").open(&scratch.path);
         outcome(&format!("open(mode 000, {object})"), opened.map(drop).map_err(|error| errno(&error)))
