@@ -31,8 +31,8 @@ pub(super) struct Prove {
     /// How to tell what was found
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
-    /// What may not be found; nothing of the kind is an error with `--deny=`
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "vacuous", num_args = 0..)]
+    /// What may not be found
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', default_value = "vacuous")]
     deny: Vec<Denied>,
     /// The least share of breakages, in percent, that some claim must catch
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
@@ -70,6 +70,10 @@ fn try_run(arguments: &Prove) -> Result<Exit, Exit> {
     let mut progress = proof::Line::new();
     let findings = prove::prove(&engine, &plan, &mut progress);
     progress.clear();
+    if let Some(breakage) = &findings.ruined {
+        let why = "a claim killed the proof's own processes, as it would have killed the host's; nothing after that was judged";
+        return Err(Exit::Broken.telling(&format!("{breakage}: {why}")));
+    }
     let text = match arguments.format {
         Format::Pretty => proof::pretty(&findings),
         Format::Json => proof::json(&findings),

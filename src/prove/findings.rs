@@ -13,6 +13,8 @@ pub struct Findings {
     pub claims: Vec<Claimed>,
     /// The ways in which sandboxes were broken: first the nulls, which are no sandboxes, then one thing at a time.
     pub breakages: Vec<Tried>,
+    /// Under which breakage the proof's own processes were killed, so that nothing after it was judged.
+    pub ruined: Option<String>,
 }
 
 /// A claim.
@@ -80,6 +82,8 @@ pub enum Denied {
     Vacuous,
     /// A breakage that no claim turns red under
     Blind,
+    /// Neither
+    Nothing,
 }
 
 impl Claimed {

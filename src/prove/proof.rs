@@ -7,6 +7,7 @@ use super::findings::{Claimed, Findings, Tried};
 use super::trials::{self, Way};
 use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trial};
 use crate::plan::{Entry, Plan, Test};
+use crate::sandbox::NurseryError;
 
 /// Who is told how far a proof has come.
 pub trait Progress: Send {
@@ -18,7 +19,7 @@ pub trait Progress: Send {
 pub fn prove(engine: &Engine, plan: &Plan, progress: &mut dyn Progress) -> Findings {
     let mut sound = Sound { claims: plan.entries.iter().map(unknown).collect(), plan };
     engine.run(plan, &mut sound);
-    let mut findings = Findings { claims: sound.claims, breakages: Vec::new() };
+    let mut findings = Findings { claims: sound.claims, ..Findings::default() };
     let passed: Vec<usize> =
         (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
     let tests = trials::open(plan, &passed);
@@ -49,10 +50,19 @@ fn try_all(
         let (findings, progress, done) = &mut *told;
         findings.claims[test].tried.push((trial.way, outcome.ended()));
         note_trouble(&mut findings.breakages[trial.way], outcome);
+        if findings.ruined.is_none() && is_ruin(outcome) {
+            findings.ruined = Some(findings.breakages[trial.way].name.clone());
+        }
         *done += 1;
         progress.step(*done, of);
     });
     findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
+}
+
+/// In a sandbox broken so that it has no PID namespace of its own `kill -9 -1` ends whatever is in quarantine.
+fn is_ruin(outcome: &Outcome) -> bool {
+    let gone = NurseryError::Gone.to_string();
+    said(outcome).is_some_and(|said| said.ends_with(&gone))
 }
 
 /// The first trouble is kept: where nothing could be judged it says why.

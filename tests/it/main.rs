@@ -12,6 +12,7 @@ mod hostile;
 mod image;
 mod judging;
 mod language;
+mod prove;
 mod readme;
 mod runs;
 mod schema;

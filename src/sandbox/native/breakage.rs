@@ -89,6 +89,9 @@ impl Breakage {
             Change::OmitMount(target) => {
                 settings.mounts.iter_mut().for_each(|mounts| mounts.retain(|mount| mount.target != *target));
             }
+            Change::BareChroot => {
+                settings = Settings { image: settings.image, env: settings.env, ..Settings::default() };
+            }
             _ => {}
         }
         settings
