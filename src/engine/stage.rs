@@ -78,8 +78,10 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Goes on with another claim of the same group.
+    /// Goes on with another claim of the same group. What was refused has changed nothing in its sandbox; in the control it has succeeded, and
+    /// not everything can be undone: there is no way back from unshare(2) of a user namespace.
     pub(super) fn turn_to(&mut self, test: Arc<Test>) {
+        self.controls.clear();
         self.test = test;
     }
 
