@@ -2,6 +2,7 @@
 
 mod capability;
 mod clone;
+pub mod entries;
 pub mod environment;
 mod failure;
 mod fork;
@@ -15,6 +16,7 @@ pub mod probes;
 mod process;
 mod random;
 pub mod raw;
+pub mod rights;
 mod signal_names;
 pub mod signals;
 mod socket;

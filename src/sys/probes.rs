@@ -50,8 +50,8 @@ pub fn bpf() -> nix::Result<()> {
     close(result)
 }
 
-/// The software counter that never counts, of the process itself in user mode.
-pub fn perf_event_open() -> nix::Result<()> {
+/// The software counter that never counts, in user mode: of a process (0 is the caller) or, with -1, of a processor.
+pub fn perf_event_open(pid: i32, cpu: i32) -> nix::Result<()> {
     const SOFTWARE: u32 = 1;
     const DUMMY: u64 = 9;
     // The first version of struct perf_event_attr has 64 bytes: type and size, config, …; flags are the sixth word.
@@ -67,9 +67,8 @@ pub fn perf_event_open() -> nix::Result<()> {
     attributes[1] = DUMMY;
     attributes[5] = DISABLED | EXCLUDE_KERNEL_AND_HYPERVISOR;
     // SAFETY: the pointer is that of an array of the size that it says in its second word, and outlives the call.
-    let result = unsafe {
-        libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), 0_isize, -1_isize, -1_isize, 8_usize)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), pid, cpu, -1_isize, 8_usize) };
     close(result)
 }
 

@@ -1,8 +1,8 @@
 //! The table of attempts. Each entry stands beside its code, in the file of its family.
 
 use super::{
-    create, identity, ipc, listen, mount, namespace, nested, open, probes, process, socket, socket_kind,
-    syscall,
+    create, entry, identity, ipc, listen, mount, namespace, nested, open, own_file, probes, process, rights,
+    socket, socket_kind, syscall, terminal,
 };
 use crate::fact::Attempt;
 
@@ -13,6 +13,14 @@ pub static ATTEMPTS: &[Attempt] = &[
     create::MKDIR,
     create::MKNOD,
     create::DEVICE,
+    own_file::CHOWN,
+    own_file::CHMOD,
+    own_file::LOCKED_FILE,
+    own_file::CHATTR,
+    own_file::FILE_CAPABILITY,
+    own_file::LEASE,
+    own_file::FIBMAP,
+    own_file::MAPPED_FILE,
     mount::MOUNT,
     mount::UMOUNT,
     mount::PIVOT_ROOT,
@@ -29,8 +37,19 @@ pub static ATTEMPTS: &[Attempt] = &[
     ipc::OPEN_IPC,
     socket_kind::SOCKET,
     listen::LISTEN,
+    entry::CLONE,
+    entry::CONVENTION,
     socket::CONNECT,
     socket::BIND,
+    rights::LINK,
+    rights::NETLINK,
+    rights::SEND_AS,
+    rights::MESSAGE_QUEUE,
+    rights::CAPBSET_DROP,
+    rights::AUDIT,
+    rights::RAISE_LIMIT,
+    terminal::PUSH_INPUT,
+    terminal::VHANGUP,
     probes::SETHOSTNAME,
     probes::SETTIMEOFDAY,
     probes::ADJTIMEX,
