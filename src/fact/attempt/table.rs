@@ -7,6 +7,7 @@ use crate::fact::Attempt;
 pub static ATTEMPTS: &[Attempt] = &[
     open::OPEN,
     open::WRITE,
+    open::REWRITE,
     create::MKDIR,
     create::MKNOD,
     create::DEVICE,
@@ -14,6 +15,7 @@ pub static ATTEMPTS: &[Attempt] = &[
     mount::UMOUNT,
     mount::PIVOT_ROOT,
     mount::CHROOT,
+    mount::OPEN_BY_HANDLE,
     process::FORK,
     process::KILL,
     process::PTRACE,
