@@ -1,8 +1,9 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, entries, fds, files, kernel_config, keyrings, lifecycle, limits,
-    lsm, machine, mounts, namespaces, net, paths, process, processes, program, sysctl, system,
+    Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, kernel_config, keyrings,
+    lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted, process, processes, program,
+    sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -40,6 +41,7 @@ pub static TABLE: &[Fact] = &[
     lifecycle::STATE,
     lifecycle::ENDED_BY,
     lifecycle::EXIT_CODE,
+    lifecycle::PARENT_DEATH_SIGNAL,
     keyrings::KEYRINGS,
     namespaces::NAMESPACES,
     system::UNAME,
@@ -54,10 +56,12 @@ pub static TABLE: &[Fact] = &[
     machine::PROCESSOR,
     files::FILES,
     paths::PATHS,
-    entries::ENTRIES,
-    entries::DEVICE_NODES,
     mounts::MOUNTS,
     mounts::MOUNT_POINTS,
+    pivoted::PIVOTED,
+    filesystems::FILESYSTEMS,
+    entries::ENTRIES,
+    entries::DEVICE_NODES,
     net::INTERFACES,
     net::ADDRESSES,
     net::ROUTES,

@@ -56,6 +56,7 @@ const MAY_BE_UNOBSERVED: &[(&str, &str)] = &[
     ("kernel_config", "ENOENT"),
     ("os_release", "ENOENT"),
     ("cgroup", "ENOENT"),
+    ("pivoted", "setns: EPERM"),
 ];
 
 fn fields(kind: &Kind) -> Vec<&'static Field> {
@@ -166,7 +167,7 @@ fn argument(fact: &Fact) -> &'static str {
         "sysctls" => "kernel.ostype",
         "kernel_config" => "CONFIG_NAMESPACES",
         "files" => "/proc/version",
-        "paths" | "mounts" => "/proc",
+        "paths" | "mounts" | "filesystems" => "/proc",
         "entries" | "device_nodes" => "/dev/pts",
         _ => "",
     }

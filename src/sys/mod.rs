@@ -25,7 +25,7 @@ pub use capability::{CAPABILITIES, capability_number};
 pub use clone::{Child, Cloned, clone3, fork};
 pub use failure::{Failure, Result, errno_name, errno_named};
 pub use fork::fork_and_wait;
-pub use mount::{attach, clone_tree, make_read_only_below, map_ids};
+pub use mount::{attach, clone_tree, map_ids, restrict_tree};
 pub use nested::{Nested, mount_nested};
 pub use network::bring_loopback_up;
 pub use process::{default_signals, exit_now, lay_out, unblock_signals};

@@ -1,7 +1,7 @@
 //! Single system calls in a form that does nothing but show whether they are permitted.
 #![expect(unsafe_code, reason = "these calls have no wrapper in the crates used here")]
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
@@ -35,6 +35,18 @@ pub fn finit_module() -> nix::Result<()> {
     // SAFETY: the parameters are an empty string that lives for the whole program; there is no descriptor -1.
     let result = unsafe { libc::syscall(libc::SYS_finit_module, -1_isize, c"".as_ptr(), 0_usize) };
     Errno::result(result).map(drop)
+}
+
+/// `open_by_handle_at` of a handle that names no file, on the file system of an open directory: `may_decode_fh()` is asked
+/// before the handle is looked up (fs/fhandle.c).
+pub fn open_by_handle(directory: BorrowedFd<'_>) -> nix::Result<()> {
+    // struct file_handle: the number of bytes, the type FILEID_INO32_GEN, then inode 0 and generation 0, which nothing has.
+    let handle: [u32; 4] = [8, 1, 0, 0];
+    // SAFETY: the kernel reads 16 bytes of an array that outlives the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_open_by_handle_at, directory.as_raw_fd(), handle.as_ptr(), libc::O_PATH)
+    };
+    close(result)
 }
 
 /// A BPF array map with one element of four bytes.

@@ -11,16 +11,17 @@ use std::path::Path;
 use airtight::plan::spec_files;
 use airtight::spec::load;
 
+use super::broken_catalogue::CATALOGUE;
 use super::runs::{Told, run};
 
 /// A spec with one cause removed, and the claims that must fail then.
-struct Breakage {
+pub(super) struct Breakage {
     /// The spec, below `specs/`.
-    spec: &'static str,
+    pub(super) spec: &'static str,
     /// What is replaced in its text by what. `TMP` stands for a folder of the host that anybody may write to.
-    changes: &'static [(&'static str, &'static str)],
+    pub(super) changes: &'static [(&'static str, &'static str)],
     /// The sentences of claims that must fail.
-    red: &'static [&'static str],
+    pub(super) red: &'static [&'static str],
 }
 
 /// All namespaces but the PID namespace. The user namespace stays, so that a `kill -9 1` that leaves the sandbox is refused: PID 1 is then
@@ -300,7 +301,7 @@ const BREAKAGES: &[Breakage] = &[
 fn what_holds_in_a_sandbox_fails_without_its_cause() {
     let held = bundled(&["specs"], |told| told.outcome == "passed");
     let mut caught = bundled(&["specs", "--runtime", "none"], |told| told.outcome == "failed");
-    for breakage in BREAKAGES {
+    for breakage in BREAKAGES.iter().chain(CATALOGUE) {
         caught
             .extend(break_it(breakage).into_iter().map(|claim| (format!("specs/{}", breakage.spec), claim)));
     }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod attempts;
+mod broken_catalogue;
 mod broken_on_purpose;
 mod claims;
 mod downstream;

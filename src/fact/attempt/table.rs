@@ -10,6 +10,7 @@ use crate::fact::Attempt;
 pub static ATTEMPTS: &[Attempt] = &[
     open::OPEN,
     open::WRITE,
+    open::REWRITE,
     create::MKDIR,
     create::MKNOD,
     create::DEVICE,
@@ -26,6 +27,7 @@ pub static ATTEMPTS: &[Attempt] = &[
     mount::PIVOT_ROOT,
     mount::CHROOT,
     nested::NESTED_MOUNT,
+    mount::OPEN_BY_HANDLE,
     process::FORK,
     process::KILL,
     process::PTRACE,
