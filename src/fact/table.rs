@@ -1,8 +1,8 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, fds, files, kernel_config, keyrings, lifecycle, limits, lsm,
-    mounts, namespaces, net, paths, process, processes, program, sysctl, system,
+    Fact, capabilities, cgroup, credentials, fds, files, helpers, kernel_config, keyrings, lifecycle, limits,
+    lsm, mounts, namespaces, net, paths, posture, process, processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -42,6 +42,8 @@ pub static TABLE: &[Fact] = &[
     lifecycle::EXIT_CODE,
     keyrings::KEYRINGS,
     namespaces::NAMESPACES,
+    posture::POSTURE,
+    helpers::HELPERS,
     system::UNAME,
     system::HOSTNAME,
     system::OS_RELEASE,
