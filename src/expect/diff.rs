@@ -8,6 +8,9 @@ use super::describe::show;
 /// What is expected of a field that should not be there.
 pub(crate) const NOTHING: &str = "nothing";
 
+/// How many lines of the diff are told.
+const LONGEST: usize = 80;
+
 /// How many fields the label names; the diff has all of them.
 const NAMED: usize = 4;
 
@@ -74,6 +77,11 @@ fn diff(misses: &[Miss]) -> String {
         differing(miss, name, fields.len(), &mut lines);
         above = fields;
     }
+    let more = lines.len().saturating_sub(LONGEST);
+    if more > 0 {
+        lines.truncate(LONGEST);
+        lines.push(format!("… and {more} more lines"));
+    }
     lines.join("\n")
 }
 
@@ -94,10 +102,10 @@ fn differing(miss: &Miss, name: &str, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// An observed value, a line for each of its fields if they have fields themselves.
+/// An observed value, with a line for each of its fields where one for all of them would be cut.
 fn all_of(value: &Value, name: &str, depth: usize, lines: &mut Vec<String>) {
     match value.as_object() {
-        Some(fields) if fields.values().any(|field| field.is_object() || field.is_array()) => {
+        Some(fields) if show(value).ends_with('…') => {
             lines.push(line('+', depth, name, ""));
             for (name, field) in fields {
                 all_of(field, name, depth + 1, lines);
