@@ -106,13 +106,13 @@ pub(super) const POSTURE: Fact = Fact {
 pub(super) fn posture(subject: &Subject) -> Result<Reading, Unobserved> {
     let parts = [("namespaces", NAMESPACES.observe), ("cgroup", CGROUP.observe), ("fds", fds::classes)];
     let parts = parts.into_iter().chain([("mounts", mounts::summary as Observe)]);
-    let (mut map, mut raw) = (Map::new(), String::new());
+    let (mut map, mut raw) = (Map::new(), Vec::new());
     for (name, observe) in WHOLE.iter().map(|fact| (fact.name, fact.observe)).chain(parts) {
         let part = observe(subject, "").map_err(|why| Unobserved::because(format!("{name}: {why}")))?;
-        raw.push_str(&format!("{name}: {}\n", part.raw));
+        raw.push(format!("{name}: {}", part.raw));
         map.insert(name.to_owned(), part.value);
     }
-    Ok(reading(map, raw))
+    Ok(reading(map, raw.join("\n")))
 }
 
 /// How a part is read.
