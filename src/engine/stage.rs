@@ -225,6 +225,14 @@ impl<'a> Stage<'a> {
         Ok(observations)
     }
 
+    /// The namespaces of each sandbox that runs, by name: what is in none of them and not the host's is new.
+    pub(super) fn running_sandboxes(&self) -> Vec<(String, Answer)> {
+        let query = Query { fact: "namespaces".to_owned(), argument: String::new() };
+        let subjects = self.sandboxes.iter().map(|(name, sandbox)| (name, sandbox.subject()));
+        let running = subjects.filter(|(_, subject)| subject.ended().is_none());
+        running.map(|(name, subject)| (name.clone(), read(&subject, &query))).collect()
+    }
+
     fn ask(&mut self, view: &View, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
         match view {
             View::Host => Ok(queries.iter().map(|query| read(&Subject::oneself(), query)).collect()),

@@ -1,9 +1,9 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, kernel_config, keyrings,
-    lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted, process, processes, program,
-    sysctl, system,
+    Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, helpers, kernel_config,
+    keyrings, lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted, posture, process,
+    processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -44,6 +44,8 @@ pub static TABLE: &[Fact] = &[
     lifecycle::PARENT_DEATH_SIGNAL,
     keyrings::KEYRINGS,
     namespaces::NAMESPACES,
+    posture::POSTURE,
+    helpers::HELPERS,
     system::UNAME,
     system::HOSTNAME,
     system::OS_RELEASE,

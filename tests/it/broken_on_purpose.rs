@@ -32,6 +32,25 @@ const NO_USER: (&str, &str) = ("image: base", "image: base\n  new: [pid, mount, 
 
 const BREAKAGES: &[Breakage] = &[
     Breakage {
+        spec: "identity/posture.yaml",
+        changes: &[NO_PID],
+        red: &[
+            "is this and nothing besides",
+            "is the same for a process that joins it later, but for its namespaces, which it has not made",
+            "is the same for a program that is executed in it",
+        ],
+    },
+    Breakage {
+        spec: "identity/helpers.yaml",
+        changes: &[("[--pid, --fork, --mount-proc]", "[--net]")],
+        red: &[
+            "is unshare itself, and nothing else",
+            "is in the sandbox's mount namespace, and else in the host's",
+            "has no descriptor that leads out",
+            "is not restricted, as the process in the sandbox is not",
+        ],
+    },
+    Breakage {
         spec: "pid/first-process.yaml",
         changes: &[("new: all", "new: [user, mount, net, uts, ipc, cgroup]")],
         red: &[

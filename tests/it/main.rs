@@ -13,6 +13,7 @@ mod hostile;
 mod image;
 mod judging;
 mod language;
+mod posture;
 mod prove;
 mod readme;
 mod runs;
