@@ -252,7 +252,7 @@ impl<'a> Stage<'a> {
     /// The process that a name stands for, as the host sees it.
     pub(super) fn subject(&mut self, name: &str, deadline: Instant) -> Result<Subject, StageError> {
         if let Some(background) = self.background.get(name) {
-            return Ok(Subject::other(background.process.pid(), background.process.ended()));
+            return Ok(background.process.subject());
         }
         if let Some(further) = self.joined.get(name) {
             return Ok(further.subject());

@@ -3,6 +3,7 @@
 //! A [`Runtime`] says what it can express and starts a [`Sandbox`]; that has a first process, which by default is the agent,
 //! and a door through which further processes enter. All processes are made by the [`Nursery`].
 
+mod bait;
 mod command;
 mod host;
 mod launcher;
@@ -14,6 +15,7 @@ mod running;
 mod runtime;
 mod streams;
 
+pub use bait::Names;
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};

@@ -4,7 +4,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 
 use super::{Failure, Result};
 
@@ -58,6 +58,12 @@ pub fn default_signals() {
         // SAFETY: SIG_DFL is a valid disposition; for SIGKILL and SIGSTOP the call fails and changes nothing.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+}
+
+/// Ignores a signal, which what this process makes and executes will do as well: signal(7).
+pub fn ignore(signal: Signal) {
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(signal as libc::c_int, libc::SIG_IGN) };
 }
 
 /// Blocks no signal: the nursery, which hears its own by descriptor, blocks some.
