@@ -10,6 +10,7 @@ mod credentials;
 mod evidence;
 mod fds;
 mod files;
+mod inherited;
 mod kernel_config;
 mod keyrings;
 mod kind;

@@ -1,7 +1,7 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, fds, files, kernel_config, keyrings, lifecycle, limits, lsm,
+    Fact, capabilities, cgroup, credentials, fds, files, inherited, kernel_config, keyrings, lifecycle, limits, lsm,
     mounts, namespaces, net, paths, process, processes, program, sysctl, system,
 };
 
@@ -21,6 +21,9 @@ pub static TABLE: &[Fact] = &[
     credentials::SECCOMP_FILTERS,
     lsm::LSM,
     process::OOM_SCORE_ADJ,
+    inherited::NICE,
+    inherited::SIGNALS,
+    inherited::PERSONALITY,
     process::UMASK,
     program::CWD,
     program::ROOT_DIRECTORY,
