@@ -51,7 +51,7 @@ pub(super) const SIGNALS: Fact = Fact {
     brief: "Which signals the process blocks, ignores and handles: `[SIGUSR1, SIGPIPE]`.",
     long: "SigBlk, SigIgn, SigCgt, SigPnd and ShdPnd of /proc/PID/status. What is blocked or ignored is inherited over fork(2) and \
            execve(2) (signal(7)), so that a launcher can take a signal away from all that it starts. Signals from 32 on have their \
-           numbers: `34`.",
+           numbers: `signal 34`.",
     example: "signals: { blocked: empty, ignored: empty }",
     observe: |subject, _| signals(subject),
     relate: None,
