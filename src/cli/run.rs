@@ -107,6 +107,6 @@ fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     names.iter().map(find).collect()
 }
 
-fn cpus() -> usize {
+pub(super) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
