@@ -4,6 +4,7 @@
 //! observed. The JSON schema, `airtight explain`, the decoding of specs and the agent all read this table.
 
 pub mod attempt;
+mod bait;
 mod capabilities;
 mod cgroup;
 mod credentials;
@@ -36,6 +37,7 @@ mod vantage;
 mod view;
 
 pub use attempt::{ATTEMPTS, find_attempt};
+pub use bait::{Bait, ON_HOST};
 pub use kind::{Field, Kind};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use subject::{Ended, Subject};

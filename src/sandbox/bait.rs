@@ -11,34 +11,21 @@ use std::path::{Path, PathBuf};
 use nix::mqueue::{MQ_OFlag, mq_open, mq_unlink};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use nix::sys::stat::Mode;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::run_directory::RunDirectory;
+use crate::fact::Bait;
 use crate::sys::{Result, ipc, keyring};
-
-/// By what the bait is found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Names {
-    /// The name of the abstract socket, the message queue, the keys, and the file in /dev/shm.
-    pub name: String,
-    /// A file of the host's, in its root directory where the runner may write there.
-    pub file: PathBuf,
-    /// A TCP port on 127.0.0.1; 0 where there is none.
-    pub port: u16,
-    /// The key of a System V shared memory segment, message queue and semaphore set.
-    pub key: i32,
-}
 
 /// Bait that is out.
 #[derive(Debug)]
-pub(super) struct Bait {
-    pub(super) names: Names,
+pub(super) struct Laid {
+    pub(super) names: Bait,
     _tcp: Option<TcpListener>,
     _abstract: Option<OwnedFd>,
 }
 
-impl Bait {
+impl Laid {
     /// Lays out all that this kernel and user can: what is missing shows where the host itself looks for it.
     ///
     /// The caller's session keyring becomes a new one, with a key in it.
@@ -57,7 +44,7 @@ impl Bait {
         let tcp = TcpListener::bind("127.0.0.1:0").ok();
         let port = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok()).map_or(0, |address| address.port());
         let _abstract = listen_abstract(&name).ok();
-        Ok(Self { names: Names { name, file, port, key }, _tcp: tcp, _abstract })
+        Ok(Self { names: Bait { name, file, port, key }, _tcp: tcp, _abstract })
     }
 }
 

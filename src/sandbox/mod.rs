@@ -15,7 +15,6 @@ mod running;
 mod runtime;
 mod streams;
 
-pub use bait::Names;
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};

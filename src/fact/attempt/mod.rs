@@ -4,6 +4,7 @@
 //! reached is `Unobserved`: it says nothing of the call.
 
 mod create;
+mod ipc;
 mod mount;
 mod namespace;
 mod open;

@@ -1,6 +1,6 @@
 //! The table of attempts. Each entry stands beside its code, in the file of its family.
 
-use super::{create, mount, namespace, open, probes, process, socket, syscall};
+use super::{create, ipc, mount, namespace, open, probes, process, socket, syscall};
 use crate::fact::Attempt;
 
 /// All attempts, in the manual's order.
@@ -21,6 +21,11 @@ pub static ATTEMPTS: &[Attempt] = &[
     namespace::UNSHARE,
     socket::CONNECT,
     socket::BIND,
+    ipc::SHMGET,
+    ipc::MSGGET,
+    ipc::SEMGET,
+    ipc::MQ_OPEN,
+    ipc::FIND_KEY,
     probes::SETHOSTNAME,
     probes::SETTIMEOFDAY,
     probes::REBOOT,

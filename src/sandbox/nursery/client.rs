@@ -12,8 +12,8 @@ use rustix::process::pidfd_send_signal;
 use super::farewell::Farewell;
 use super::protocol::{Report, Request};
 use super::serve;
-use crate::fact::{Ended, Subject};
-use crate::sandbox::bait::Names;
+use crate::fact::{Bait, Ended, Subject};
+use crate::sandbox::native::poison::VARIABLE;
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{self, Cloned, Failure, pipe};
 
@@ -48,13 +48,15 @@ pub enum NurseryError {
 pub struct Nursery {
     farewell: Farewell,
     run: Arc<RunDirectory>,
-    bait: Mutex<Option<Names>>,
+    bait: Mutex<Option<Bait>>,
 }
 
 impl Nursery {
     /// Forks the nursery. To be called before the first thread is started.
     pub fn start() -> Result<Self, NurseryError> {
         let run = Arc::new(RunDirectory::create()?);
+        // What starts sandboxes has a secret in its environment, so that it shows where one gets out.
+        sys::environment::set(VARIABLE, run.tag());
         let (ours, theirs) = sys::socket_pair()?;
         // What the nursery made falls to the runner should the nursery die before it.
         prctl::set_child_subreaper(true)
@@ -79,7 +81,7 @@ impl Nursery {
     }
 
     /// The names of the host's bait, which is laid out when they are first asked for.
-    pub fn bait(&self) -> Result<Names, NurseryError> {
+    pub fn bait(&self) -> Result<Bait, NurseryError> {
         let mut known = self.bait.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(names) = &*known {
             return Ok(names.clone());
@@ -113,7 +115,7 @@ impl Nursery {
 }
 
 /// What the nursery says of the bait.
-fn laid(report: &OwnedFd) -> Result<Names, NurseryError> {
+fn laid(report: &OwnedFd) -> Result<Bait, NurseryError> {
     if !pipe::wait(report, PollFlags::POLLIN, Instant::now() + PATIENCE)? {
         return Err(NurseryError::Late);
     }

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fact::Ended;
-use crate::sandbox::bait::Names;
+use crate::fact::{Bait, Ended};
 use crate::sandbox::native::{Blueprint, Role};
 use crate::sys::{self, Failure};
 
@@ -69,7 +68,7 @@ pub(in crate::sandbox) enum Report {
     /// It is set up, and about to become its command. An agent says hello instead.
     Ready,
     /// The bait is out, and is found by this.
-    Laid(Names),
+    Laid(Bait),
     /// It has ended, and has not been waited for.
     Zombie(Ended),
     /// It could not be made, or could not be set up.

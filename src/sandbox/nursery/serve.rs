@@ -14,7 +14,7 @@ use super::make::{Made, Maker};
 use super::orphans;
 use super::protocol::{Report, Request};
 use crate::fact::Ended;
-use crate::sandbox::bait::Bait;
+use crate::sandbox::bait::Laid;
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{self, Failure};
 
@@ -55,7 +55,7 @@ fn stand_apart() -> nix::Result<SignalFd> {
 struct Serving<'a> {
     run: &'a RunDirectory,
     maker: Maker<'a>,
-    bait: Option<Bait>,
+    bait: Option<Laid>,
     members: Vec<Made>,
     /// Those that have ended, and that the runner still looks at.
     ended: Vec<Made>,
@@ -138,7 +138,7 @@ impl<'a> Serving<'a> {
     fn lay_bait(&mut self, report: &OwnedFd) {
         let laid = match self.bait.take() {
             Some(bait) => Ok(bait),
-            None => Bait::lay(self.run),
+            None => Laid::lay(self.run),
         };
         let said = match laid {
             Ok(bait) => Report::Laid(self.bait.insert(bait).names.clone()),
