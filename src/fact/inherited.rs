@@ -75,7 +75,7 @@ pub(super) const PERSONALITY: Fact = Fact {
     ]),
     views: EVERYWHERE,
     brief: "The process's execution domain, and the flags by which the kernel treats it otherwise than usual.",
-    long: "/proc/PID/personality; personality(2). It is inherited over fork(2) and execve(2): `addr_no_randomize` makes a program\'s \
+    long: "/proc/PID/personality; personality(2). It is inherited over fork(2) and execve(2): `addr_no_randomize` makes a program's \
            addresses known, `read_implies_exec` its data executable. Only whoever may trace the process can read the file: root, \
            or the process itself.",
     example: "personality: { domain: 0, flags: empty }",
