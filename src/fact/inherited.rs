@@ -35,17 +35,17 @@ pub(super) const SIGNALS: Fact = Fact {
             kind: Kind::Set(&Kind::Text),
             brief: "Those that wait until they are let in (sigprocmask(2)).",
         },
-        Field {
-            name: "ignored",
-            kind: Kind::Set(&Kind::Text),
-            brief: "Those that do nothing.",
-        },
+        Field { name: "ignored", kind: Kind::Set(&Kind::Text), brief: "Those that do nothing." },
         Field {
             name: "caught",
             kind: Kind::Set(&Kind::Text),
             brief: "Those that the program handles: the agent, as init, reaps its children on SIGCHLD.",
         },
-        Field { name: "pending", kind: Kind::Set(&Kind::Text), brief: "Those that wait, for the process or its first thread." },
+        Field {
+            name: "pending",
+            kind: Kind::Set(&Kind::Text),
+            brief: "Those that wait, for the process or its first thread.",
+        },
     ]),
     views: EVERYWHERE,
     brief: "Which signals the process blocks, ignores and handles: `[SIGUSR1, SIGPIPE]`.",
@@ -82,7 +82,8 @@ pub(super) const PERSONALITY: Fact = Fact {
     observe: |subject, _| {
         let path = subject.proc_file("personality");
         let bytes = read(&path)?;
-        let number = std::str::from_utf8(trim(&bytes)).ok().and_then(|text| u32::from_str_radix(text, 16).ok());
+        let number =
+            std::str::from_utf8(trim(&bytes)).ok().and_then(|text| u32::from_str_radix(text, 16).ok());
         Ok(reading(personality(number.ok_or_else(|| malformed(&path, "personality"))?), bytes))
     },
     relate: None,
@@ -133,7 +134,8 @@ fn signals(subject: &Subject) -> Result<Reading, Unobserved> {
         ("caught", status.mask("SigCgt")?),
         ("pending", pending),
     ];
-    let map: Map<String, Value> = masks.map(|(name, mask)| (name.to_owned(), names(mask))).into_iter().collect();
+    let map: Map<String, Value> =
+        masks.map(|(name, mask)| (name.to_owned(), names(mask))).into_iter().collect();
     let lines = ["SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"].map(|field| status.line(field).map(show));
     Ok(reading(map, lines.into_iter().collect::<Result<Vec<_>, _>>()?.join("\n")))
 }
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_personality_has_a_domain_and_flags() {
-        let check = |number, expected: Value| assert_eq!(Value::from(personality(number)), expected, "{number:x}");
+        let check =
+            |number, expected: Value| assert_eq!(Value::from(personality(number)), expected, "{number:x}");
         check(0, json!({ "domain": 0, "flags": [] }));
         check(0x0004_0008, json!({ "domain": 8, "flags": ["addr_no_randomize"] }));
         let all: Vec<&str> = FLAGS.iter().map(|(_, name)| *name).collect();

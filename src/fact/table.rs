@@ -1,8 +1,8 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, fds, files, inherited, kernel_config, keyrings, lifecycle, limits, lsm,
-    mounts, namespaces, net, paths, process, processes, program, sysctl, system,
+    Fact, capabilities, cgroup, credentials, fds, files, inherited, kernel_config, keyrings, lifecycle,
+    limits, lsm, mounts, namespaces, net, paths, process, processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::mqueue::{MQ_OFlag, mq_open, mq_unlink};
+use nix::mqueue::{MQ_OFlag, MqAttr, mq_open, mq_unlink};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use nix::sys::stat::Mode;
 use sha2::{Digest, Sha256};
@@ -86,7 +86,10 @@ fn lay_keys(name: &str) {
 /// Readable for everyone: what keeps a sandbox from it must not be its permissions.
 fn lay_message_queue(name: &str) {
     let flags = MQ_OFlag::O_CREAT | MQ_OFlag::O_EXCL | MQ_OFlag::O_RDWR;
-    let made = mq_open(format!("/{name}").as_str(), flags, Mode::from_bits_truncate(0o644), None);
+    // Without attributes nix hands over no mode either.
+    let attributes = MqAttr::new(0, 1, 64, 0);
+    let mode = Mode::from_bits_truncate(0o644);
+    let made = mq_open(format!("/{name}").as_str(), flags, mode, Some(&attributes));
     // It stays when the descriptor is closed (mq_overview(7)).
     let _ = made.and_then(nix::mqueue::mq_close);
 }

@@ -89,7 +89,10 @@ fn may_be_made_on_host(attempt: &Attempt, object: &Entry, expectation: &Expectat
     let on_host = expectation.mentions("out_of_reach");
     if on_host && !(ON_HOST.contains(&attempt.name) && Bait::is_named_in(&object.key)) {
         let message = format!("`{} {}` is nothing that the host tries as well", attempt.name, object.key);
-        let help = format!("`out_of_reach` is for `{{bait}}`, and for {}; elsewhere write `denied`", ON_HOST.join(", "));
+        let help = format!(
+            "`out_of_reach` is for `{{bait}}`, and for {}; elsewhere write `denied`",
+            ON_HOST.join(", ")
+        );
         notes.error(object.at, message, "").help(help);
     }
 }

@@ -5,6 +5,7 @@ mod agent;
 mod attempts;
 mod broken_on_purpose;
 mod claims;
+mod defects;
 mod downstream;
 mod exported_image;
 mod facts;

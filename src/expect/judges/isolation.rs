@@ -80,7 +80,12 @@ pub(in crate::expect) fn out_of_reach(
     let Some(tried) = outcome(value) else { return not_an_outcome(matching, value) };
     if tried == Outcome::Allowed {
         let label = "expected it out of reach, but it was reached".to_owned();
-        return Check::Fails(vec![Miss::labelled(matching.at, label, "out of reach".to_owned(), Some(value))]);
+        return Check::Fails(vec![Miss::labelled(
+            matching.at,
+            label,
+            "out of reach".to_owned(),
+            Some(value),
+        )]);
     }
     match (scene.other)(&View::Host).map(|host| (outcome(&host), host)) {
         Ok((Some(Outcome::Allowed), _)) => Check::Holds,

@@ -131,7 +131,8 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     poison::clean()?;
     umask(Mode::from_bits_truncate(0o022));
     poison::leak(blueprint, birth.run)?;
-    let outside = blueprint.leaks(Poison::WorkingDirectory).then(|| open_directory(Path::new("/"))).transpose()?;
+    let outside =
+        blueprint.leaks(Poison::WorkingDirectory).then(|| open_directory(Path::new("/"))).transpose()?;
     if blueprint.creates(Namespace::Mount) { build_root(birth) } else { stay_on_hosts_root(blueprint) }?;
     finish(birth)?;
     outside.map_or(Ok(()), |outside| {

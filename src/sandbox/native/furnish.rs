@@ -10,8 +10,7 @@ use super::blueprint::{Blueprint, MountPlan};
 use super::defects::Defect;
 use super::options::MountOptions;
 use super::root::{
-    self, Place, bind_host, bind_over, find, is_directory, mount_extra, mount_new, mount_over,
-    remount_found,
+    self, Place, bind_host, bind_over, find, is_directory, mount_extra, mount_new, mount_over, remount_found,
 };
 use crate::spec::Namespace;
 use crate::sys::{Failure, Result};
@@ -73,8 +72,8 @@ pub(super) fn flags_at(blueprint: &Blueprint, path: &str) -> MsFlags {
 fn ensure_bare(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
     for path in flagged_mounts(blueprint).iter().filter(|path| flags_at(blueprint, path).is_empty()) {
         let found = find(root, path, Place::Existing)?;
-        let left = nix::sys::statvfs::fstatvfs(&found)
-            .map_err(|errno| Failure::new("fstatvfs", &[path], errno))?;
+        let left =
+            nix::sys::statvfs::fstatvfs(&found).map_err(|errno| Failure::new("fstatvfs", &[path], errno))?;
         let left = MsFlags::from_bits_truncate(left.flags().bits()) & flags_meant(blueprint, path);
         if !left.is_empty() {
             return Err(Failure::new("mount", &[path, &left], nix::errno::Errno::EPERM));

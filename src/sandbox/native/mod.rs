@@ -22,7 +22,9 @@ mod shift;
 mod subordinate;
 mod survey;
 
-pub(in crate::sandbox) use birth::{Birth, c_strings, first, further, heard, root_shown, show_root, wait_for_go};
+pub(in crate::sandbox) use birth::{
+    Birth, c_strings, first, further, heard, root_shown, show_root, wait_for_go,
+};
 pub use blueprint::{
     Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
 };

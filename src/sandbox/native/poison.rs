@@ -168,7 +168,11 @@ pub(in crate::sandbox) fn prepare(blueprint: &Blueprint, run: &RunDirectory) -> 
 }
 
 /// What the new process does before anything else.
-pub(in crate::sandbox) fn begin(blueprint: &Blueprint, run: &RunDirectory, terminal: BorrowedFd<'_>) -> Result<()> {
+pub(in crate::sandbox) fn begin(
+    blueprint: &Blueprint,
+    run: &RunDirectory,
+    terminal: BorrowedFd<'_>,
+) -> Result<()> {
     if blueprint.poisoned { pour_all(run, terminal) } else { sys::control(terminal) }
 }
 
@@ -231,9 +235,8 @@ fn block_signal() -> Result<()> {
 }
 
 fn be_nice(niceness: i32) -> Result<()> {
-    rustix::process::setpriority_process(None, niceness).map_err(|errno| {
-        Failure::new("setpriority", &[&niceness], Errno::from_raw(errno.raw_os_error()))
-    })
+    rustix::process::setpriority_process(None, niceness)
+        .map_err(|errno| Failure::new("setpriority", &[&niceness], Errno::from_raw(errno.raw_os_error())))
 }
 
 fn score(process: &str, score: i32) -> Result<()> {

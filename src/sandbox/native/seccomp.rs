@@ -139,7 +139,8 @@ impl Parsed {
             let named = self.by_action.iter().find(|(_, rules)| rules.contains_key(&number));
             named.map_or(&self.otherwise, |(action, _)| action)
         };
-        let lets = |sysno: &Sysno| [SeccompAction::Allow, SeccompAction::Log].contains(does(sysno.id().into()));
+        let lets =
+            |sysno: &Sysno| [SeccompAction::Allow, SeccompAction::Log].contains(does(sysno.id().into()));
         Sysno::iter().filter(|sysno| !lets(sysno)).map(|sysno| sysno.name().to_owned()).collect()
     }
 }

@@ -66,7 +66,11 @@ impl Nursery {
                 drop(ours);
                 serve::serve(&theirs, &run)
             }
-            Cloned::Parent(child) => Ok(Self { farewell: Farewell::new(ours, child, Arc::clone(&run)), run, bait: Mutex::default() }),
+            Cloned::Parent(child) => Ok(Self {
+                farewell: Farewell::new(ours, child, Arc::clone(&run)),
+                run,
+                bait: Mutex::default(),
+            }),
         }
     }
 

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 use seccompiler::BpfProgram;
 
-use super::{orphans, sharing};
 use super::protocol::{Launch, Report, Request};
+use super::{orphans, sharing};
 use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Defect, Role, Seccomp, poison};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
 use crate::spec::Namespace;
@@ -150,7 +150,8 @@ impl<'a> Maker<'a> {
                     Ok(peer)
                 });
                 let peer = ready.inspect_err(|_| abandon(&child))?;
-                let held = Held { _cgroup: cgroup, _peer: peer, _terminal: terminal.map(|(master, _)| master) };
+                let held =
+                    Held { _cgroup: cgroup, _peer: peer, _terminal: terminal.map(|(master, _)| master) };
                 let leaves_others = !blueprint.creates(Namespace::Pid);
                 let waited_for = !blueprint.has(&Defect::NotWaitedFor);
                 Ok(Unreported { child, line, leaves_others, waited_for, held })
