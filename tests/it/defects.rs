@@ -74,7 +74,11 @@ fn each_defect_is_caught_by_a_claim_that_holds_without_it() {
         let sentence = claim.split_once(':').unwrap().0;
         let caught = catchers(&proof, breakage);
         let expected = caught.iter().any(|name| name.contains(&format!("::{sentence} ")));
-        assert!(expected || impossible(breakage), "{breakage} is caught by {caught:?}, not by `{sentence}`");
+        assert!(
+            expected || impossible(breakage),
+            "{breakage} is caught by {caught:?}, not by `{sentence}`: {}",
+            of_claim(&proof, sentence)
+        );
     }
 }
 
@@ -96,4 +100,12 @@ fn catchers(proof: &Value, breakage: &str) -> BTreeSet<String> {
     let all = proof["breakages"].as_array().unwrap_or_else(|| panic!("{proof:#}"));
     let of_it = all.iter().filter(|one| one["name"] == breakage);
     of_it.flat_map(|one| one["by"].as_array().into_iter().flatten()).map(text).collect()
+}
+
+/// What became of a claim in the sound sandbox.
+fn of_claim(proof: &Value, sentence: &str) -> String {
+    let claims = proof["claims"].as_array().into_iter().flatten();
+    let of_it = claims
+        .filter(|claim| claim["name"].as_str().is_some_and(|name| name.contains(&format!("::{sentence} "))));
+    of_it.map(|claim| format!("{} {}", claim["sound"], claim["reason"])).collect()
 }
