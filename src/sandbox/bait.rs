@@ -43,8 +43,8 @@ impl Laid {
         let file = if create(&in_root) { in_root } else { run.bait_file() };
         let tcp = TcpListener::bind("127.0.0.1:0").ok();
         let port = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok()).map_or(0, |address| address.port());
-        let _abstract = listen_abstract(&name).ok();
-        Ok(Self { names: Bait { name, file, port, key }, _tcp: tcp, _abstract })
+        let unix = listen_abstract(&name).ok();
+        Ok(Self { names: Bait { name, file, port, key }, _tcp: tcp, _abstract: unix })
     }
 }
 

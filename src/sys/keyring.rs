@@ -1,4 +1,4 @@
-//! keyctl(2) and add_key(2), which no crate here wraps.
+//! keyctl(2) and `add_key(2)`, which no crate here wraps.
 #![expect(unsafe_code, reason = "keyrings have no wrapper in the C library")]
 
 use std::ffi::CStr;

@@ -52,7 +52,7 @@ fn close_all_from(first: RawFd) -> Result<()> {
 }
 
 /// Gives every signal its default action: a launcher's ignored signals are inherited across clone and execve(2), and would be
-/// the sandbox's. By the raw call: the C library keeps 32 and 33 for its threads and lets nobody change them, but its posix_spawn(3)
+/// the sandbox's. By the raw call: the C library keeps 32 and 33 for its threads and lets nobody change them, but its `posix_spawn(3)`
 /// leaves them ignored.
 pub fn default_signals() {
     // The kernel's own `struct sigaction`: SIG_DFL is 0, and there are no flags and no mask.

@@ -67,7 +67,8 @@ const ENDS: &str = "ends: { steps: [{ kill: { process: first, from: host, signal
 fn each_defect_is_caught_by_a_claim_that_holds_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("sound.yaml");
-    let claims: String = CAUGHT.iter().map(|(_, claim)| format!("  {claim}\n")).collect();
+    let claims: Vec<String> = CAUGHT.iter().map(|(_, claim)| format!("  {claim}\n")).collect();
+    let claims = claims.concat();
     std::fs::write(&spec, format!("scenario: Sound\nsandbox: {{ image: base }}\nclaims:\n{claims}")).unwrap();
     let proof = prove(&spec);
     for (breakage, claim) in CAUGHT {
@@ -107,5 +108,5 @@ fn of_claim(proof: &Value, sentence: &str) -> String {
     let claims = proof["claims"].as_array().into_iter().flatten();
     let of_it = claims
         .filter(|claim| claim["name"].as_str().is_some_and(|name| name.contains(&format!("::{sentence} "))));
-    of_it.map(|claim| format!("{} {}", claim["sound"], claim["reason"])).collect()
+    of_it.map(|claim| format!("{} {}", claim["sound"], claim["reason"])).collect::<Vec<_>>().join(", ")
 }

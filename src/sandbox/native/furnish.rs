@@ -94,13 +94,10 @@ pub(super) fn open_sources(blueprint: &Blueprint) -> Result<Vec<Option<OwnedFd>>
 /// Furnishes the new root, in the order in which one thing may lie on another.
 pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<OwnedFd>]) -> Result<()> {
     let hosts = blueprint.host_mounts();
-    let usual: [(&str, fn(&Blueprint, &OwnedFd) -> Result<()>); 3] =
-        [("/proc", mount_proc), ("/sys", mount_sys), ("/dev", mount_dev)];
-    for (path, mount) in usual {
-        if !hosts.contains(&path) {
-            mount(blueprint, root)?;
-        }
-    }
+    let own = |path| !hosts.contains(&path);
+    own("/proc").then(|| mount_proc(blueprint, root)).transpose()?;
+    own("/sys").then(|| mount_sys(blueprint, root)).transpose()?;
+    own("/dev").then(|| mount_dev(blueprint, root)).transpose()?;
     for (mount, source) in blueprint.root.mounts.iter().zip(sources) {
         mount_extra(root, mount, source.as_ref(), flags_at(blueprint, &mount.target))?;
     }
