@@ -10,7 +10,7 @@ pub const ROLE: &str = "airtight-agent";
 /// Serves standard input and output until the input ends; what goes wrong is said on standard error.
 pub fn run(token: &str) -> ExitCode {
     // The lock of std's standard output would buffer by lines; each reply is written and flushed whole by itself.
-    match serve(token, std::io::stdin(), std::io::stdout()) {
+    match serve(token, true, std::io::stdin(), std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("airtight agent: {error}");

@@ -17,11 +17,12 @@ use crate::sys::{errno_name, signals};
 /// Says hello on `output`, then answers the requests on `input` until that ends. An error is a stream that failed, or a
 /// request line that is too long or cut; a line that is not a request is answered with the reason, under an empty nonce.
 ///
-/// The process must be single-threaded. As the first process of a PID namespace it reaps the orphans that fall to it.
-pub fn serve(token: &str, input: impl Read, mut output: impl Write) -> std::io::Result<()> {
+/// The process must be single-threaded. As the first process of a PID namespace it reaps the orphans that fall to it, if it `reaps` at
+/// all: one that is broken on purpose does not.
+pub fn serve(token: &str, reaps: bool, input: impl Read, mut output: impl Write) -> std::io::Result<()> {
     signals::default_sigpipe().map_err(std::io::Error::other)?;
     let pid = nix::unistd::getpid().as_raw();
-    if pid == 1 {
+    if pid == 1 && reaps {
         signals::reap_orphans().map_err(std::io::Error::other)?;
     }
     send(&mut output, &Hello { token: token.to_owned(), pid })?;

@@ -1,7 +1,7 @@
 //! The sandboxes of a claim while it is judged, and asking them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::run::Engine;
 use super::trial::Making;
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
-use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
+use crate::fact::{self, Answer, Bait, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
 use crate::judge::Observations;
 use crate::plan::Test;
 use crate::sandbox::{
@@ -30,6 +30,8 @@ pub(super) struct Stage<'a> {
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
     controls: HashMap<String, Sandbox>,
+    /// A process of the host's own.
+    outsider: Option<Sandbox>,
     pub(super) joined: HashMap<String, Further>,
     pub(super) background: HashMap<String, Background>,
 }
@@ -73,6 +75,7 @@ impl<'a> Stage<'a> {
             directory,
             sandboxes: HashMap::new(),
             controls: HashMap::new(),
+            outsider: None,
             joined: HashMap::new(),
             background: HashMap::new(),
         }
@@ -234,7 +237,13 @@ impl<'a> Stage<'a> {
     }
 
     fn ask(&mut self, view: &View, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
+        let filled = match self.with_bait(queries) {
+            Ok(filled) => filled,
+            Err(reason) => return Ok(unobserved(queries, &reason)),
+        };
+        let queries = filled.as_slice();
         match view {
+            View::Host if queries.iter().any(is_attempt) => self.ask_outsider(queries, deadline),
             View::Host => Ok(queries.iter().map(|query| read(&Subject::oneself(), query)).collect()),
             View::Outside(name) => {
                 let subject = self.subject(name, deadline)?;
@@ -270,6 +279,35 @@ impl<'a> Stage<'a> {
         Ok(answers)
     }
 
+    /// The queries with the names of the host's bait, which is laid out when it is first named.
+    fn with_bait(&self, queries: &[Query]) -> Result<Vec<Query>, String> {
+        if !queries.iter().any(|query| Bait::is_named_in(&query.argument)) {
+            return Ok(queries.to_vec());
+        }
+        let bait = self.engine.nursery().bait().map_err(|error| format!("there is no bait: {error}"))?;
+        queries.iter().map(|query| bait.fill_query(query)).collect()
+    }
+
+    /// What the host itself tries is tried by a process in no sandbox, which comes from the same nursery: what a sandbox would inherit from
+    /// that, it has.
+    fn ask_outsider(&mut self, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
+        let mut outsider = match self.outsider.take() {
+            Some(outsider) => outsider,
+            None => self.outsider(deadline)?,
+        };
+        let (answers, dead) = ask_agent(&mut outsider, queries, deadline)?;
+        self.outsider = (!dead).then_some(outsider);
+        Ok(answers)
+    }
+
+    fn outsider(&self, deadline: Instant) -> Result<Sandbox, StageError> {
+        let runtime = sandbox::by_name("none").unwrap_or(self.test.runtime);
+        let settings = &Settings::default();
+        let (image, directory) = (Path::new("/"), &self.directory);
+        let order = Order { settings, image, directory, first: First::Agent, deadline, breakage: None };
+        Ok(runtime.start(self.engine.nursery(), &order)?)
+    }
+
     fn ask_inside(
         &mut self,
         name: &str,
@@ -292,7 +330,7 @@ impl<'a> Stage<'a> {
     /// The process that a name stands for, as the host sees it.
     pub(super) fn subject(&mut self, name: &str, deadline: Instant) -> Result<Subject, StageError> {
         if let Some(background) = self.background.get(name) {
-            return Ok(Subject::other(background.process.pid(), background.process.ended()));
+            return Ok(background.process.subject());
         }
         if let Some(further) = self.joined.get(name) {
             return Ok(further.subject());

@@ -29,8 +29,22 @@ pub struct Expectation {
 impl Expectation {
     /// Whether only an attempt that failed can meet it.
     pub fn wants_refusal(&self) -> bool {
-        let refusal = |term: &Term| matches!(term, Term::Match(matching) if ["denied", "fails"].contains(&matching.matcher.name));
+        let refusal = |term: &Term| matches!(term, Term::Match(matching) if ["denied", "fails", "out_of_reach"].contains(&matching.matcher.name));
         self.terms.iter().any(refusal)
+    }
+
+    /// Whether it has this matcher anywhere within.
+    pub fn mentions(&self, matcher: &str) -> bool {
+        let within = |argument: &Argument| match argument {
+            Argument::Expectation(inner) => inner.mentions(matcher),
+            Argument::Alternatives(all) => all.iter().any(|one| one.mentions(matcher)),
+            Argument::Pointers(all) => all.iter().any(|(_, one)| one.mentions(matcher)),
+            _ => false,
+        };
+        self.terms.iter().any(|term| match term {
+            Term::Field { expectation, .. } => expectation.mentions(matcher),
+            Term::Match(matching) => matching.matcher.name == matcher || within(&matching.argument),
+        })
     }
 }
 

@@ -360,6 +360,18 @@ pub static TABLE: &[Matcher] = &[
         fails: Sample { value: "{\"failed\": \"EACCES\"}", other: "" },
     },
     Matcher {
+        name: "out_of_reach",
+        applies: attempt,
+        shape: Shape::Nothing,
+        judge: isolation::out_of_reach,
+        brief: "Really tried, and failed; the same attempt of a process of the host succeeds.",
+        long: "For bait: what the host has under the names that `{bait}`, `{bait.file}`, `{bait.port}` and `{bait.key}` stand for. Where the \
+               host does not reach it either, the claim is not measured.",
+        example: "attempts: { connect: { \"abstract {bait}\": out_of_reach } }",
+        holds: Sample { value: "{\"failed\": \"ECONNREFUSED\"}", other: "\"allowed\"" },
+        fails: Sample { value: "\"allowed\"", other: "\"allowed\"" },
+    },
+    Matcher {
         name: "masked",
         applies: path,
         shape: Shape::Nothing,

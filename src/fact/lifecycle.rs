@@ -118,7 +118,7 @@ pub(super) const PARENT_DEATH_SIGNAL: Fact = Fact {
 };
 
 fn state(subject: &Subject) -> Result<(&'static str, String), Unobserved> {
-    if let Some(ended) = subject.ended() {
+    if let Some(ended) = subject.ended().filter(|_| subject.is_gone()) {
         return Ok(("ended", format!("{ended:?}")));
     }
     let directory = subject.proc_file("");

@@ -4,6 +4,7 @@
 //! observed. The JSON schema, `airtight explain`, the decoding of specs and the agent all read this table.
 
 pub mod attempt;
+mod bait;
 mod capabilities;
 mod cgroup;
 mod credentials;
@@ -13,6 +14,7 @@ mod fds;
 mod files;
 mod filesystems;
 mod helpers;
+mod inherited;
 mod kernel_config;
 mod keyrings;
 mod kind;
@@ -43,6 +45,7 @@ mod vantage;
 mod view;
 
 pub use attempt::{ATTEMPTS, find_attempt};
+pub use bait::{Bait, ON_HOST};
 pub use kind::{Field, Kind};
 pub use peers::{Peer, Peers};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};

@@ -15,15 +15,11 @@ pub(super) const CWD: Fact = Fact {
     kind: Kind::Text,
     views: EVERYWHERE,
     brief: "The process's working directory.",
-    long: "The link /proc/PID/cwd; where the process has no /proc, getcwd(2). A directory outside of the process's root \
-           shows with `(unreachable)` in front (CVE-2024-21626). Outside, the path as it shows in the process's own mount \
-           namespace.",
+    long: "Inside, what getcwd(2) returns: a directory that the process's root does not lead to shows with `(unreachable)` in \
+           front (CVE-2024-21626). Outside, the link /proc/PID/cwd: the path as it shows in the process's own mount \
+           namespace, where a directory outside of it looks like one within.",
     example: "cwd: /",
-    observe: |subject, _| match link(subject, "cwd") {
-        Err(error) if subject.pid().is_some() => Err(error),
-        Err(_) => working_directory(),
-        link => link,
-    },
+    observe: |subject, _| if subject.pid().is_some() { link(subject, "cwd") } else { working_directory() },
     relate: None,
 };
 
@@ -98,11 +94,11 @@ fn link(subject: &Subject, name: &str) -> Result<Reading, Unobserved> {
     Ok(reading(show(bytes), bytes))
 }
 
+/// The system call's own answer: the C library takes one that does not begin with `/` for an error, and looks for another way.
 fn working_directory() -> Result<Reading, Unobserved> {
-    let path =
-        std::env::current_dir().map_err(|error| unreadable(Path::new("the working directory"), &error))?;
-    let bytes = path.as_os_str().as_encoded_bytes();
-    Ok(reading(show(bytes), bytes))
+    let path = rustix::process::getcwd(Vec::new())
+        .map_err(|errno| unreadable(Path::new("the working directory"), &errno.into()))?;
+    Ok(reading(show(path.as_bytes()), path.as_bytes()))
 }
 
 fn split_at_nul(bytes: &[u8]) -> Value {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Subject {
     pid: Option<i32>,
     ended: Option<Ended>,
+    unwaited: bool,
 }
 
 /// How a process ended, as wait(2) told its parent.
@@ -24,12 +25,23 @@ pub enum Ended {
 impl Subject {
     /// The process that reads.
     pub const fn oneself() -> Self {
-        Self { pid: None, ended: None }
+        Self { pid: None, ended: None, unwaited: false }
     }
 
     /// Another process, by its PID in the reader's PID namespace, and how it ended if it has.
     pub const fn other(pid: i32, ended: Option<Ended>) -> Self {
-        Self { pid: Some(pid), ended }
+        Self { pid: Some(pid), ended, unwaited: false }
+    }
+
+    /// The same, where it has ended and nobody has waited for it: it is still there, as a zombie.
+    #[must_use]
+    pub const fn unwaited(self) -> Self {
+        Self { unwaited: true, ..self }
+    }
+
+    /// Whether its PID is no longer its own: it has ended, and was waited for.
+    pub const fn is_gone(&self) -> bool {
+        self.ended.is_some() && !self.unwaited
     }
 
     /// The other process's PID; `None` for oneself, whose own idea of its PID is a fact.

@@ -1,9 +1,9 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, helpers, kernel_config,
-    keyrings, lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted, posture, process,
-    processes, program, sysctl, system,
+    Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, helpers, inherited,
+    kernel_config, keyrings, lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted,
+    posture, process, processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -22,6 +22,9 @@ pub static TABLE: &[Fact] = &[
     credentials::SECCOMP_FILTERS,
     lsm::LSM,
     process::OOM_SCORE_ADJ,
+    inherited::NICE,
+    inherited::SIGNALS,
+    inherited::PERSONALITY,
     process::UMASK,
     program::CWD,
     program::ROOT_DIRECTORY,

@@ -62,7 +62,7 @@ fn compared_by(matching: &Matching, view: &View, views: &mut Vec<View>) {
     match (matching.matcher.name, view) {
         ("unchanged", _) => views.push(View::Beginning(Box::new(view.clone()))),
         ("denied", View::Inside(name)) => views.push(View::Control(name.clone())),
-        ("masked" | "absent", _) => views.push(View::Host),
+        ("masked" | "absent" | "out_of_reach", _) => views.push(View::Host),
         _ => {}
     }
     match &matching.argument {

@@ -136,6 +136,7 @@ fn sample(setting: &str) -> Settings {
         "seccomp" => "seccomp: default",
         "root" => "root: read_only",
         "network" => "network: none",
+        "launcher" => "launcher: poisoned",
         "hostname" | "cwd" => return sample_word(setting),
         "no_new_privs" => "no_new_privs: true",
         _ => return sample_list(setting),

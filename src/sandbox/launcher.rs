@@ -11,21 +11,24 @@ use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{execvpe, setsid};
 
+use super::native::poison::pour_all;
 use super::native::root::{Place, ROOT, bind_host, lay_image, raise_root, raise_stage};
 use super::native::{Identity, c_strings, show_root, wait_for_go};
 use super::nursery::{Launch, MARK, PreparedRoot, Report};
+use super::run_directory::RunDirectory;
 use crate::sys::{self, Failure, Result};
 
 /// Stands for the prepared root's path in a launch's words.
 pub(super) const ROOTFS: &str = "{rootfs}";
 
 /// Prepares and executes; what goes wrong is reported.
-pub(super) fn launch(launch: &Launch, tag: &str, fds: Vec<OwnedFd>) -> ! {
+pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> ! {
     let mut fds = fds.into_iter();
     let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-    let prepared = prepare(launch, &line).and_then(|()| Report::Ready.send(report.as_fd(), &[]));
+    let prepared = prepare(launch, &line).and_then(|()| poison(run, fds.next()));
+    let prepared = prepared.and_then(|()| Report::Ready.send(report.as_fd(), &[]));
     let failure = match prepared {
-        Ok(()) => execute(launch, tag),
+        Ok(()) => execute(launch, run.tag()),
         Err(failure) => failure,
     };
     // If nobody listens any more there is nobody to tell.
@@ -35,8 +38,10 @@ pub(super) fn launch(launch: &Launch, tag: &str, fds: Vec<OwnedFd>) -> ! {
 
 fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     wait_for_go(line)?;
-    // A session of its own: the terminal's signals are for the runner.
-    setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
+    if !launch.poisoned {
+        // A session of its own: the terminal's signals are for the runner.
+        setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
+    }
     let Some(root) = &launch.root else { return Ok(()) };
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWNS"], errno))?;
     raise_stage(&root.stage, &Identity::default())?;
@@ -46,6 +51,11 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
         bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
     }
     show_root(line, &root.stage.join(ROOT))
+}
+
+/// Takes on all that must not be inherited, if there is a terminal for it: to keep it from the sandbox is for the runtime.
+fn poison(run: &RunDirectory, terminal: Option<OwnedFd>) -> Result<()> {
+    terminal.map_or(Ok(()), |terminal| pour_all(run, terminal.as_fd()))
 }
 
 fn place_of(source: &Path) -> Place {

@@ -3,6 +3,7 @@
 //! A [`Runtime`] says what it can express and starts a [`Sandbox`]; that has a first process, which by default is the agent,
 //! and a door through which further processes enter. All processes are made by the [`Nursery`].
 
+mod bait;
 mod command;
 mod host;
 mod launcher;

@@ -7,8 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, umount2};
 use nix::unistd::Uid;
 
+use super::bait;
 use super::native::cgroup;
 use super::nursery::kill_of_run;
 use crate::sys::{self, Failure, Result};
@@ -23,6 +25,8 @@ pub struct RunDirectory {
 }
 
 const STAGE: &str = "stage";
+const BAIT: &str = "bait";
+const PEER: &str = "peer-";
 
 impl RunDirectory {
     /// Makes the directory, and sweeps those of runs that have died.
@@ -53,12 +57,45 @@ impl RunDirectory {
         self.path.join(STAGE)
     }
 
+    /// What the host's bait is called, whatever it is.
+    pub fn bait_name(&self) -> String {
+        bait_name(&self.tag)
+    }
+
+    /// A file that only the host has; [`RunDirectory::lay_file`] makes it.
+    pub fn bait_file(&self) -> PathBuf {
+        self.path.join(BAIT)
+    }
+
+    /// Makes the file, if it is not there yet.
+    pub(super) fn lay_file(&self) -> Result<()> {
+        let path = self.bait_file();
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        opened.map(drop).map_err(|error| Failure::from_io("open", &[&path], &error))
+    }
+
+    /// A place for the host's peer of a sandbox's root.
+    pub(super) fn peer(&self, pid: i32) -> PathBuf {
+        self.path.join(format!("{PEER}{pid}"))
+    }
+
     /// Removes it, with the cgroups of the run. It holds nothing but what was made here; anything else stays, rather than be
     /// deleted unseen.
     pub fn remove(&self) {
         cgroup::sweep(&self.tag);
-        remove(&self.path);
+        remove(&self.path, &self.tag);
     }
+}
+
+/// Unmounts what a sandbox's root was the peer of, with what was mounted on it, and removes the empty directory.
+pub(super) fn take_down(peer: &Path) {
+    // It fails where nothing was mounted.
+    let _ = umount2(peer, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+    let _ = fs::remove_dir(peer);
+}
+
+fn bait_name(tag: &str) -> String {
+    format!("airtight-bait-{tag}")
 }
 
 fn parent() -> PathBuf {
@@ -83,7 +120,18 @@ fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
-fn remove(path: &Path) {
+fn remove(path: &Path, tag: &str) {
+    let file = path.join(BAIT);
+    // It is there if there is bait of any kind.
+    if file.exists() {
+        bait::remove(&bait_name(tag));
+        let _ = fs::remove_file(file);
+    }
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(PEER.as_bytes()) {
+            take_down(&entry.path());
+        }
+    }
     // Each call fails only where something is there that is not ours.
     let _ = fs::remove_dir(path.join(STAGE));
     let _ = fs::remove_dir(path);
@@ -99,7 +147,7 @@ fn sweep() {
         let Some(_lock) = lock_of_dead(&entry.path()) else { continue };
         kill_of_run(&name, tag);
         cgroup::sweep(tag);
-        remove(&entry.path());
+        remove(&entry.path(), tag);
     }
 }
 

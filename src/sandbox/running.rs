@@ -110,8 +110,8 @@ impl Sandbox {
 
     /// The first process as the host sees it.
     pub fn subject(&self) -> Subject {
-        let pid = self.found.as_ref().map_or(self.first.pid(), |found| found.pid);
-        Subject::other(pid, self.first.ended())
+        let found = self.found.as_ref().map(|found| Subject::other(found.pid, self.first.ended()));
+        found.unwrap_or_else(|| self.first.subject())
     }
 
     /// How the first process ended, if it has; waits for it until the deadline.
@@ -172,7 +172,7 @@ impl Further {
 
     /// The process as the host sees it.
     pub fn subject(&self) -> Subject {
-        Subject::other(self.process.pid(), self.process.ended())
+        self.process.subject()
     }
 
     /// The host sends it a signal.

@@ -38,7 +38,8 @@ pub use problem::{Problem, Problems};
 pub use scalar::{Percent, Size};
 pub use schema::schema;
 pub use settings::{
-    Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings, User,
+    Capabilities, IdRange, Launcher, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings,
+    User,
 };
 pub use source::Source;
 pub use steps::{EXIT, OUTPUT, SIGNAL};

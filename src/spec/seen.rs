@@ -1,7 +1,7 @@
 //! What is expected from a viewpoint: facts and attempts, looked up in their tables.
 
 use crate::expect::Expectation;
-use crate::fact::{ATTEMPTS, Attempt, Fact, Kind, TABLE, Vantage, View, find, find_attempt};
+use crate::fact::{ATTEMPTS, Attempt, Bait, Fact, Kind, ON_HOST, TABLE, Vantage, View, find, find_attempt};
 
 use super::expectations::{Frame, expectation};
 use super::model::{Asked, Expected, Seen};
@@ -67,9 +67,33 @@ fn known_fact(entry: &Entry, view: &View, notes: &mut Notes) -> Option<&'static 
 
 /// A path must be absolute: the agent's working directory is no part of what a spec says.
 fn argument_fits(argument: &str, entry: &Entry, notes: &mut Notes) {
-    if argument == "PATH" && !entry.key.starts_with('/') {
+    let Some(key) = with_bait(entry, notes) else { return };
+    if argument == "PATH" && !key.starts_with('/') {
         let problem = notes.error(entry.at, format!("the path `{}` is not absolute", entry.key), "");
         problem.help(format!("write it from the root: `/{}`", entry.key));
+    }
+}
+
+/// The key with names of bait in their places.
+fn with_bait(entry: &Entry, notes: &mut Notes) -> Option<String> {
+    let filled = Bait::sample().fill(&entry.key);
+    let wrong = |reason: String| {
+        let (reason, help) = reason.split_once(": ").unwrap_or((&reason, ""));
+        notes.error(entry.at, reason, "").help(help);
+    };
+    filled.map_err(wrong).ok()
+}
+
+/// An attempt that the host makes as well must do it no harm.
+fn may_be_made_on_host(attempt: &Attempt, object: &Entry, expectation: &Expectation, notes: &mut Notes) {
+    let on_host = expectation.mentions("out_of_reach");
+    if on_host && !(ON_HOST.contains(&attempt.name) && Bait::is_named_in(&object.key)) {
+        let message = format!("`{} {}` is nothing that the host tries as well", attempt.name, object.key);
+        let help = format!(
+            "`out_of_reach` is for `{{bait}}`, and for {}; elsewhere write `denied`",
+            ON_HOST.join(", ")
+        );
+        notes.error(object.at, message, "").help(help);
     }
 }
 
@@ -107,12 +131,14 @@ fn objects(
     let views = &[Vantage::Inside];
     let frame = Frame { what: attempt.name, view: Some(view), views, scope, element: false };
     let of_object = |object: &Entry| {
-        if let Err(reason) = (attempt.check)(&object.key) {
+        let key = with_bait(object, notes)?;
+        if let Err(reason) = (attempt.check)(&key) {
             let (reason, help) = reason.split_once(": ").unwrap_or((&reason, attempt.example));
             let message = format!("`{}` cannot be tried on this", attempt.name);
             notes.error(object.at, message, reason).help(help);
         }
         let found = expectation(&object.value, &Kind::Attempt, &frame, notes)?;
+        may_be_made_on_host(attempt, object, &found, notes);
         Some(expected(Asked::Attempt(attempt), &object.key, object, found))
     };
     objects.iter().filter_map(of_object).collect()

@@ -50,6 +50,8 @@ pub struct Settings {
     pub network: Option<Network>,
     /// Further words for the runtime's own command line.
     pub flags: Option<Vec<String>>,
+    /// `poisoned`: what becomes the sandbox is first given all that a careless launcher hands down.
+    pub launcher: Option<Launcher>,
     /// `default`: exactly what the runtime gives by itself. `hardened`: as little as a program can live with, which the other
     /// settings may widen again.
     pub profile: Option<Profile>,
@@ -256,6 +258,19 @@ pub enum Network {
     Host,
 }
 
+/// What the process is like that becomes the sandbox, or its runtime's command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Launcher {
+    /// As the runner is.
+    Clean,
+    /// It has a descriptor of the host's root directory and one of a file of the host's that is open for writing, a secret in its
+    /// environment (`AIRTIGHT_SECRET`), SIGUSR1 blocked, SIGUSR2 ignored, a umask of 077, a niceness of 5, an `oom_score_adj` of 500,
+    /// addresses that are not random (personality(2)), a key in its session keyring and one in its user keyring, a controlling
+    /// terminal, and the host's root as its working directory.
+    Poisoned,
+}
+
 /// A named set of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -306,6 +321,7 @@ impl Settings {
             sysctls,
             network,
             flags,
+            launcher,
             profile
         )
     }

@@ -25,6 +25,14 @@ pub fn overwrite(name: &str, environment: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Sets a variable in the environment that this process hands to the programs it starts.
+///
+/// The process must have a single thread.
+pub fn set(name: &str, value: &str) {
+    // SAFETY: with a single thread nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(name, value) };
+}
+
 /// The name in that much room. Where the last byte is not 0, the kernel shows the text up to the first 0, as setproctitle(3) has it, and
 /// otherwise an empty word for every byte that is left (`get_mm_cmdline` in fs/proc/base.c). Only without room for a 0 before it would
 /// the environment follow.

@@ -4,7 +4,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 
 use super::{Failure, Result};
 
@@ -52,12 +52,24 @@ fn close_all_from(first: RawFd) -> Result<()> {
 }
 
 /// Gives every signal its default action: a launcher's ignored signals are inherited across clone and execve(2), and would be
-/// the sandbox's. The nursery does it once, for all that it makes.
+/// the sandbox's. By the raw call: the C library keeps 32 and 33 for its threads and lets nobody change them, but its `posix_spawn(3)`
+/// leaves them ignored.
 pub fn default_signals() {
+    // The kernel's own `struct sigaction`: SIG_DFL is 0, and there are no flags and no mask.
+    let action = [0_u64; 4];
+    let size = size_of::<u64>();
     for number in 1..=64 {
-        // SAFETY: SIG_DFL is a valid disposition; for SIGKILL and SIGSTOP the call fails and changes nothing.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
+        let none = std::ptr::null_mut::<u64>();
+        // SAFETY: the kernel reads the action, which is no shorter than its struct, and writes nothing; for SIGKILL and SIGSTOP the call
+        // fails and changes nothing.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, number, action.as_ptr(), none, size) };
     }
+}
+
+/// Ignores a signal, which what this process makes and executes will do as well: signal(7).
+pub fn ignore(signal: Signal) {
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(signal as libc::c_int, libc::SIG_IGN) };
 }
 
 /// Blocks no signal: the nursery, which hears its own by descriptor, blocks some.

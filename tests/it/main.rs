@@ -6,6 +6,7 @@ mod attempts;
 mod broken_catalogue;
 mod broken_on_purpose;
 mod claims;
+mod defects;
 mod downstream;
 mod exported_image;
 mod facts;

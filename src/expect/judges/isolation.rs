@@ -1,4 +1,4 @@
-//! `same_as`, `differs_from`, `unchanged`, `denied`, `allowed`, `fails`: what carries isolation.
+//! `same_as`, `differs_from`, `unchanged`, `denied`, `out_of_reach`, `allowed`, `fails`: what carries isolation.
 
 use crate::expect::check::{Check, Miss, Scene};
 use crate::expect::describe::{describe_matching, describe_view, show};
@@ -67,6 +67,33 @@ pub(in crate::expect) fn denied(matching: &Matching, _: &Kind, value: &Value, sc
     match control(&outcome, scene) {
         Err(reason) => unobserved(matching, reason),
         Ok(()) => Check::Holds,
+    }
+}
+
+/// What nobody reaches is no bait.
+pub(in crate::expect) fn out_of_reach(
+    matching: &Matching,
+    _: &Kind,
+    value: &Value,
+    scene: &Scene<'_>,
+) -> Check {
+    let Some(tried) = outcome(value) else { return not_an_outcome(matching, value) };
+    if tried == Outcome::Allowed {
+        let label = "expected it out of reach, but it was reached".to_owned();
+        return Check::Fails(vec![Miss::labelled(
+            matching.at,
+            label,
+            "out of reach".to_owned(),
+            Some(value),
+        )]);
+    }
+    match (scene.other)(&View::Host).map(|host| (outcome(&host), host)) {
+        Ok((Some(Outcome::Allowed), _)) => Check::Holds,
+        Ok((Some(other), _)) => {
+            Check::NotMeasured(format!("the host does not reach it either: its attempt {}", ended(&other)))
+        }
+        Ok((None, host)) => not_an_outcome(matching, &host),
+        Err(reason) => unobserved(matching, format!("no attempt of the host's: {reason}")),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) const MAKE_IPC: Attempt = Attempt {
     name: "make_ipc",
     object: OBJECT,
     brief: "Makes a System V segment, queue or set of semaphores, or a POSIX queue: `shm 4711`, `mq name`.",
-    long: "shmget(2), msgget(2), semget(2) with IPC_CREAT, or mq_open(3) with O_CREAT, for everybody to use. What is made stays until the IPC \
+    long: "shmget(2), msgget(2), semget(2) with IPC_CREAT | IPC_EXCL, or mq_open(3) with O_CREAT, for everybody to use. What is made stays until the IPC \
            namespace ends: this is bait, which `open_ipc` in another sandbox is to find or not.",
     example: "attempts: { make_ipc: { shm 4711: allowed } }",
     check: |object| parse(object).map(drop),
@@ -39,10 +39,13 @@ enum Object {
 }
 
 fn get(object: &str, make: bool) -> Result<Reading, Unobserved> {
+    let by_key = |make_it: fn(i32) -> nix::Result<i32>, find: fn(i32) -> nix::Result<i32>, key| {
+        if make { make_it(key) } else { find(key) }.map(drop)
+    };
     let (call, result) = match parse(object).map_err(Unobserved::because)? {
-        Object::SharedMemory(key) => ("shmget", ipc::shared_memory(key, make)),
-        Object::Queue(key) => ("msgget", ipc::queue(key, make)),
-        Object::Semaphores(key) => ("semget", ipc::semaphores(key, make)),
+        Object::SharedMemory(key) => ("shmget", by_key(ipc::make_memory, ipc::find_memory, key)),
+        Object::Queue(key) => ("msgget", by_key(ipc::make_queue, ipc::find_queue, key)),
+        Object::Semaphores(key) => ("semget", by_key(ipc::make_semaphores, ipc::find_semaphores, key)),
         Object::PosixQueue(name) => ("mq_open", ipc::posix_queue(&name, make)),
     };
     outcome(&format!("{call}({object}{})", if make { ", IPC_CREAT" } else { "" }), result)

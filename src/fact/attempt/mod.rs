@@ -7,6 +7,7 @@ mod create;
 mod entry;
 mod identity;
 mod ipc;
+mod key;
 mod listen;
 mod mount;
 mod namespace;

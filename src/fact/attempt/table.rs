@@ -1,8 +1,8 @@
 //! The table of attempts. Each entry stands beside its code, in the file of its family.
 
 use super::{
-    create, entry, identity, ipc, listen, mount, namespace, nested, open, own_file, probes, process, rights,
-    socket, socket_kind, syscall, terminal,
+    create, entry, identity, ipc, key, listen, mount, namespace, nested, open, own_file, probes, process,
+    rights, socket, socket_kind, syscall, terminal,
 };
 use crate::fact::Attempt;
 
@@ -52,6 +52,7 @@ pub static ATTEMPTS: &[Attempt] = &[
     rights::RAISE_LIMIT,
     terminal::PUSH_INPUT,
     terminal::VHANGUP,
+    key::FIND_KEY,
     probes::SETHOSTNAME,
     probes::SETTIMEOFDAY,
     probes::ADJTIMEX,

@@ -7,7 +7,7 @@ use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
-use crate::spec::Settings;
+use crate::spec::{Launcher, Settings};
 use crate::sys::random_word;
 
 /// No sandbox: the agent and the commands run on the host. It accepts every setting and keeps none, since that is what it
@@ -30,14 +30,15 @@ impl Runtime for Null {
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
         let streams = Streams::new()?;
+        let poisoned = order.settings.launcher == Some(Launcher::Poisoned);
         match order.first {
             First::Command { argv, stdin } => {
-                let first = launch(nursery, argv.to_vec(), streams.inside())?;
+                let first = launch(nursery, argv.to_vec(), poisoned, streams.inside())?;
                 Ok(Sandbox::with_command(first, streams.into_command(stdin)?, Box::new(OpenDoor)))
             }
             First::Agent => {
                 let token = random_word()?;
-                let first = launch(nursery, agent_words(&token)?, streams.inside())?;
+                let first = launch(nursery, agent_words(&token)?, poisoned, streams.inside())?;
                 let (mut channel, stderr) = streams.into_channel(token.clone())?;
                 let hello = channel.hello(order.deadline);
                 let hello = hello.map_err(|error| StartError::Agent { error, stderr: drain(&stderr) })?;
@@ -53,8 +54,13 @@ fn agent_words(token: &str) -> Result<Vec<String>, StartError> {
     Ok(vec![program.to_string_lossy().into_owned(), ROLE.to_owned(), token.to_owned()])
 }
 
-fn launch(nursery: &Nursery, argv: Vec<String>, streams: [i32; 3]) -> Result<Process, NurseryError> {
-    nursery.make(&Request::Launch(Launch { argv, root: None }), streams)
+fn launch(
+    nursery: &Nursery,
+    argv: Vec<String>,
+    poisoned: bool,
+    streams: [i32; 3],
+) -> Result<Process, NurseryError> {
+    nursery.make(&Request::Launch(Launch { argv, root: None, poisoned }), streams)
 }
 
 /// Further processes run on the host as well.
@@ -69,6 +75,6 @@ impl Door for OpenDoor {
                 agent_words(token).map_err(|error| NurseryError::Unexpected(error.to_string()))?
             }
         };
-        launch(nursery, argv, streams)
+        launch(nursery, argv, false, streams)
     }
 }

@@ -14,7 +14,7 @@ use crate::sandbox::program;
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
-use crate::spec::{Namespace, Settings};
+use crate::spec::{Launcher, Namespace, Settings};
 use crate::sys::{CAPABILITIES, random_word};
 
 /// unshare(1) with chroot(1).
@@ -108,7 +108,8 @@ fn launch(
         image: order.image.to_owned(),
         binds: binds.iter().cloned().chain(host_binds(order.settings, order.directory)).collect(),
     };
-    nursery.make(&Request::Launch(Launch { argv, root: Some(root) }), streams)
+    let poisoned = order.settings.launcher == Some(Launcher::Poisoned);
+    nursery.make(&Request::Launch(Launch { argv, root: Some(root), poisoned }), streams)
 }
 
 /// The program's whole path: the runner may have no PATH to pass on.

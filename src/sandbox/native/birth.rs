@@ -9,18 +9,22 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::mount::MsFlags;
 use nix::poll::PollFlags;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{chdir, setsid};
+use nix::unistd::chdir;
 use seccompiler::BpfProgram;
 
 use super::blueprint::{Blueprint, Role};
+use super::defects::Defect;
+use super::poison::{self, Poison};
 use super::{confine, furnish, identity, root};
 use crate::agent::serve;
 use crate::sandbox::nursery::Report;
+use crate::sandbox::run_directory::RunDirectory;
 use crate::spec::Namespace;
 use crate::sys::{self, Failure, Result};
 
@@ -33,6 +37,8 @@ pub(in crate::sandbox) struct Birth<'a> {
     pub(in crate::sandbox) role: &'a Role,
     /// Its seccomp filters, compiled.
     pub(in crate::sandbox) filters: &'a [BpfProgram],
+    /// The run that it belongs to.
+    run: &'a RunDirectory,
     /// Where it reports.
     report: OwnedFd,
     /// Through this the nursery says that ids are mapped and cgroups entered, and is shown the root.
@@ -47,11 +53,12 @@ impl<'a> Birth<'a> {
         blueprint: &'a Blueprint,
         role: &'a Role,
         filters: &'a [BpfProgram],
+        run: &'a RunDirectory,
         fds: Vec<OwnedFd>,
     ) -> Self {
         let mut fds = fds.into_iter();
         let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-        Self { blueprint, role, filters, report, line, image: fds.next() }
+        Self { blueprint, role, filters, run, report, line, image: fds.next() }
     }
 }
 
@@ -74,7 +81,7 @@ fn part_with(flags: CloneFlags) -> Result<()> {
 
 /// A further process, which has already joined the namespaces.
 pub(in crate::sandbox) fn further(birth: Birth<'_>) -> ! {
-    let entered = wait_for_go(&birth.line).and_then(|()| enter(birth.blueprint));
+    let entered = wait_for_go(&birth.line).and_then(|()| enter(&birth));
     live(birth, entered)
 }
 
@@ -86,8 +93,9 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
             if let Err(failure) = prepare_agent(&birth) {
                 failure
             } else {
+                let reaps = !birth.blueprint.has(&Defect::DoesNotReap);
                 drop((birth.report, birth.line, birth.image));
-                sys::exit_now(i32::from(serve(token, std::io::stdin(), std::io::stdout()).is_err()))
+                sys::exit_now(i32::from(serve(token, reaps, std::io::stdin(), std::io::stdout()).is_err()))
             }
         }
     };
@@ -116,11 +124,20 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     if blueprint.creates(Namespace::Cgroup) {
         part_with(CloneFlags::CLONE_NEWCGROUP)?;
     }
-    // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
-    setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
+    if !blueprint.leaks(Poison::Terminal) {
+        // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
+        sys::leave_session()?;
+    }
+    poison::clean()?;
     umask(Mode::from_bits_truncate(0o022));
+    poison::leak(blueprint, birth.run)?;
+    let outside =
+        blueprint.leaks(Poison::WorkingDirectory).then(|| open_directory(Path::new("/"))).transpose()?;
     if blueprint.creates(Namespace::Mount) { build_root(birth) } else { stay_on_hosts_root(blueprint) }?;
-    finish(blueprint)
+    finish(birth)?;
+    outside.map_or(Ok(()), |outside| {
+        nix::unistd::fchdir(&outside).map_err(|errno| Failure::new("fchdir", &[&"/"], errno))
+    })
 }
 
 /// Without a mount namespace of its own, which only a sandbox broken on purpose is, there is nowhere to mount anything.
@@ -143,12 +160,33 @@ fn build_root(birth: &Birth<'_>) -> Result<()> {
     // Before `/proc/sys` may become read-only.
     set_up_namespaces(blueprint)?;
     furnish::furnish(blueprint, &new_root, &sources)?;
-    root::seal(&new_root, &blueprint.root)?;
-    root::enter(&new_root)?;
+    root::seal(&new_root, furnish::flags_at(blueprint, "/"))?;
+    let by_chroot = blueprint.has(&Defect::Chroot);
+    if by_chroot { root::enter_by_chroot(&new_root) } else { root::enter(&new_root) }?;
+    if blueprint.has(&Defect::SharedPropagation) {
+        share_root(&birth.line)?;
+    }
     if !blueprint.creates(Namespace::Pid) {
         show_root(&birth.line, Path::new("/"))?;
     }
     Ok(())
+}
+
+/// Puts the root into a peer group, and has the nursery mount another member of it on the host: what either mounts below, both see
+/// (`mount_namespaces(7)`). Not earlier: what is mounted on a shared mount would be mounted on the host as well, and `pivot_root(2)` takes none.
+fn share_root(line: &OwnedFd) -> Result<()> {
+    let none: Option<&str> = None;
+    nix::mount::mount(none, "/", none, MsFlags::MS_SHARED, none)
+        .map_err(|errno| Failure::new("mount", &[&"/", &MsFlags::MS_SHARED], errno))?;
+    let peer = sys::clone_tree(Path::new("/"))?;
+    sys::send(line.as_fd(), b"peer", &[peer.as_raw_fd()])?;
+    heard(line)
+}
+
+/// How something ended that the other end of the line did.
+pub(in crate::sandbox) fn heard(line: &OwnedFd) -> Result<()> {
+    let said = sys::receive(line.as_fd())?.and_then(|packet| serde_json::from_slice(&packet.bytes).ok());
+    said.unwrap_or_else(|| Err(Failure::new("recvmsg", &[], Errno::EPIPE)))
 }
 
 /// What belongs to the namespaces and not to the root.
@@ -160,17 +198,23 @@ fn set_up_namespaces(blueprint: &Blueprint) -> Result<()> {
     set_sysctls(blueprint)
 }
 
-fn enter(blueprint: &Blueprint) -> Result<()> {
-    setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
-    identity::become_root(&blueprint.identity)?;
-    finish(blueprint)
+fn enter(birth: &Birth<'_>) -> Result<()> {
+    sys::leave_session()?;
+    poison::clean()?;
+    identity::become_root(&birth.blueprint.identity)?;
+    finish(birth)
 }
 
 /// What a first and a further process have in common.
-fn finish(blueprint: &Blueprint) -> Result<()> {
+fn finish(birth: &Birth<'_>) -> Result<()> {
+    let blueprint = birth.blueprint;
     umask(Mode::from_bits_truncate(0o022));
     chdir(blueprint.cwd.as_str()).map_err(|errno| Failure::new("chdir", &[&blueprint.cwd], errno))?;
     confine::confine(blueprint)?;
+    if !blueprint.leaks(Poison::SessionKeyring) {
+        poison::join_session_keyring()?;
+    }
+    poison::leak_late(blueprint, birth.run)?;
     // A change of user has cleared both (prctl(2)): it must die with its parent, and its `/proc/PID` must be readable by its
     // equals, as that of a first process is which came by execve(2).
     die_with_parent()?;
@@ -180,10 +224,13 @@ fn finish(blueprint: &Blueprint) -> Result<()> {
 /// Hands the nursery the root directory, by which what outlives this process is found. As long as the nursery holds it, the kernel gives
 /// the root's device number to no other sandbox.
 pub(in crate::sandbox) fn show_root(line: &OwnedFd, root: &Path) -> Result<()> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let root = nix::fcntl::open(root, flags, Mode::empty())
-        .map_err(|errno| Failure::new("open", &[&root], errno))?;
+    let root = open_directory(root)?;
     sys::send(line.as_fd(), b"root", &[root.as_raw_fd()])
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    nix::fcntl::open(path, flags, Mode::empty()).map_err(|errno| Failure::new("open", &[&path], errno))
 }
 
 /// The nursery's side of [`show_root`]; `None` if it was never shown.
@@ -193,7 +240,10 @@ pub(in crate::sandbox) fn root_shown(line: &OwnedFd) -> Option<OwnedFd> {
 }
 
 fn name_host(blueprint: &Blueprint) -> Result<()> {
-    let Some(name) = &blueprint.hostname else { return Ok(()) };
+    let Some(name) = blueprint.hostname.as_ref().filter(|_| !blueprint.has(&Defect::HostName)) else {
+        // A new UTS namespace begins with a copy of the name.
+        return Ok(());
+    };
     nix::unistd::sethostname(name).map_err(|errno| Failure::new("sethostname", &[name], errno))
 }
 
@@ -207,7 +257,7 @@ fn set_sysctls(blueprint: &Blueprint) -> Result<()> {
 
 /// The clone is the agent: no execve(2) is needed, and so no program, loader or library in the image.
 fn prepare_agent(birth: &Birth<'_>) -> Result<()> {
-    sys::environment::overwrite(crate::agent::ROLE, &environment(birth.blueprint))?;
+    sys::environment::overwrite(crate::agent::ROLE, &environment(birth))?;
     confine::install_filters(birth.filters)
 }
 
@@ -217,13 +267,15 @@ fn become_command(birth: &Birth<'_>, argv: &[String]) -> Failure {
     // Only now may others join: before, the namespaces or the root may still be the host's.
     let told = Report::Ready.send(birth.report.as_fd(), &[]);
     match told.and_then(|()| confine::install_filters(birth.filters)) {
-        Ok(()) => execute(&program, argv, &environment(birth.blueprint)),
+        Ok(()) => execute(&program, argv, &environment(birth)),
         Err(failure) => failure,
     }
 }
 
-fn environment(blueprint: &Blueprint) -> Vec<String> {
-    blueprint.env.iter().map(|(name, value)| format!("{name}={value}")).collect()
+fn environment(birth: &Birth<'_>) -> Vec<String> {
+    let leaked = birth.blueprint.leaks(Poison::Environment).then(|| (poison::VARIABLE, birth.run.tag()));
+    let own = birth.blueprint.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    own.chain(leaked).map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 /// Looks a program up as execvp(3) does, along the sandbox's own PATH.

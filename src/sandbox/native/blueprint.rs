@@ -41,6 +41,8 @@ pub struct Blueprint {
     pub cgroup: CgroupLimits,
     /// Kernel parameters to set, dotted.
     pub sysctls: IndexMap<String, String>,
+    /// Whether its launcher is poisoned: what it must not inherit is there to be inherited.
+    pub poisoned: bool,
     /// What is wrong with it, on purpose.
     pub defects: Vec<Defect>,
 }
@@ -195,6 +197,7 @@ impl Blueprint {
             rlimits: Vec::new(),
             cgroup: CgroupLimits::default(),
             sysctls: IndexMap::new(),
+            poisoned: false,
             defects: Vec::new(),
         }
     }

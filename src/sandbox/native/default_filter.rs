@@ -117,6 +117,9 @@ struct ByArgument {
     otherwise: u32,
 }
 
+/// The calls that some of its rules are about.
+pub(super) const IN_PART: [&str; 5] = ["clone", "clone3", "socket", "ioctl", "personality"];
+
 /// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
 /// answers ENOSYS, on which every libc falls back to clone(2).
 const CLONE_NAMESPACES: [i32; 7] = [
@@ -148,10 +151,12 @@ const ARCH: u32 = 4;
 const FIRST_ARGUMENT: u32 = 16;
 const SECOND_ARGUMENT: u32 = 24;
 
-/// The program: what it ends with, and before it tests that jump there.
-pub(super) fn program() -> BpfProgram {
-    let refused: Vec<u32> =
-        REFUSED_BY_DEFAULT.iter().filter_map(|name| u32::try_from(number(name)?).ok()).collect();
+/// The program: what it ends with, and before it tests that jump there. Those of its rules are left out that are about a call of
+/// `let_through`.
+pub(super) fn program(let_through: &[&str]) -> BpfProgram {
+    let is_refused = |name: &&&str| !let_through.contains(*name);
+    let refused = REFUSED_BY_DEFAULT.iter().filter(is_refused).filter_map(|name| number(name));
+    let refused: Vec<u32> = refused.filter_map(|number| u32::try_from(number).ok()).collect();
     let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
     let mut program = vec![
         load(ARCH),
@@ -162,16 +167,21 @@ pub(super) fn program() -> BpfProgram {
     if cfg!(target_arch = "x86_64") {
         program.extend([jump(libc::BPF_JGE, X32, 0, 1), give(refusal(libc::EPERM))]);
     }
-    program
-        .extend([jump(libc::BPF_JEQ, Sysno::clone3.id().unsigned_abs(), 0, 1), give(refusal(libc::ENOSYS))]);
-    program.extend([
-        jump(libc::BPF_JEQ, Sysno::clone.id().unsigned_abs(), 0, 4),
-        load(FIRST_ARGUMENT),
-        jump(libc::BPF_JSET, flags, 0, 1),
-        give(refusal(libc::EPERM)),
-        give(libc::SECCOMP_RET_ALLOW),
-    ]);
-    program.extend(BY_ARGUMENT.iter().flat_map(by_argument));
+    if !let_through.contains(&"clone3") {
+        let clone3 = Sysno::clone3.id().unsigned_abs();
+        program.extend([jump(libc::BPF_JEQ, clone3, 0, 1), give(refusal(libc::ENOSYS))]);
+    }
+    if !let_through.contains(&"clone") {
+        program.extend([
+            jump(libc::BPF_JEQ, Sysno::clone.id().unsigned_abs(), 0, 4),
+            load(FIRST_ARGUMENT),
+            jump(libc::BPF_JSET, flags, 0, 1),
+            give(refusal(libc::EPERM)),
+            give(libc::SECCOMP_RET_ALLOW),
+        ]);
+    }
+    let is_refused = |rule: &&ByArgument| !let_through.contains(&rule.call.name());
+    program.extend(BY_ARGUMENT.iter().filter(is_refused).flat_map(by_argument));
     for (place, number) in refused.iter().enumerate() {
         // Over the tests that follow, and over the word that allows.
         let to_refusal = u8::try_from(refused.len() - place).unwrap_or(u8::MAX);
@@ -220,7 +230,11 @@ mod tests {
 
     /// What the program answers, by running it as the kernel does (bpf(4)). All arguments are the same.
     fn answer(arch: u32, number: u32, argument: u32) -> u32 {
-        let (program, mut accumulator, mut place) = (program(), 0, 0);
+        answer_of(&program(&[]), arch, number, argument)
+    }
+
+    fn answer_of(program: &BpfProgram, arch: u32, number: u32, argument: u32) -> u32 {
+        let (mut accumulator, mut place) = (0, 0);
         loop {
             let sock_filter { code, jt, jf, k } = program[place].clone();
             place += 1;
@@ -275,5 +289,20 @@ mod tests {
             check(native("read") | X32, 0, refusal(libc::EPERM));
         }
         assert_eq!(answer(ARCHITECTURE ^ 1, 0, 0), libc::SECCOMP_RET_KILL_PROCESS, "another architecture");
+    }
+
+    #[test]
+    fn one_call_can_be_let_through() {
+        let newuser = libc::CLONE_NEWUSER.unsigned_abs();
+        let answer_letting = |name: &str, asked: &str| {
+            let asked = u32::try_from(number(asked).unwrap()).unwrap();
+            answer_of(&program(&[name]), ARCHITECTURE, asked, newuser)
+        };
+        for name in REFUSED_BY_DEFAULT.iter().chain(&ABOUT_NAMESPACES).filter(|name| number(name).is_some()) {
+            assert_eq!(answer_letting(name, name), libc::SECCOMP_RET_ALLOW, "{name}");
+            for other in ["mount", "clone", "clone3", "unshare"].iter().filter(|other| *other != name) {
+                assert_ne!(answer_letting(name, other), libc::SECCOMP_RET_ALLOW, "{other} beside {name}");
+            }
+        }
     }
 }

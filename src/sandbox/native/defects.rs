@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::blueprint::Blueprint;
 use super::poison::Poison;
 
 /// One thing that is wrong with a sandbox.
@@ -26,4 +27,43 @@ pub enum Defect {
     DoesNotReap,
     /// Nobody waits for its first process: once dead it stays a zombie, until the sandbox is given up.
     NotWaitedFor,
+}
+
+impl Blueprint {
+    /// Whether this is wrong with it.
+    pub fn has(&self, defect: &Defect) -> bool {
+        self.defects.contains(defect)
+    }
+
+    /// Whether this is leaked to it.
+    pub(in crate::sandbox) fn leaks(&self, poison: Poison) -> bool {
+        self.has(&Defect::Leak(poison))
+    }
+
+    /// Whether its processes have another root than its mount namespace.
+    pub(in crate::sandbox) fn has_changed_root(&self) -> bool {
+        self.chrooted || self.has(&Defect::Chroot)
+    }
+
+    /// The calls that its filter lets through although it should not.
+    pub(in crate::sandbox) fn calls_let_through(&self) -> Vec<&str> {
+        self.defects
+            .iter()
+            .filter_map(|defect| match defect {
+                Defect::AllowedCall(name) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The paths at which the host's own file system lies.
+    pub(super) fn host_mounts(&self) -> Vec<&str> {
+        self.defects
+            .iter()
+            .filter_map(|defect| match defect {
+                Defect::HostMount(path) => Some(path.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
 }

@@ -7,8 +7,10 @@ use nix::mount::MsFlags;
 use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
 
 use super::blueprint::{Blueprint, MountPlan};
+use super::defects::Defect;
+use super::options::MountOptions;
 use super::root::{
-    Place, bind_host, bind_over, find, is_directory, mount_extra, mount_new, mount_over, remount_found,
+    self, Place, bind_host, bind_over, find, is_directory, mount_extra, mount_new, mount_over, remount_found,
 };
 use crate::spec::Namespace;
 use crate::sys::{Failure, Result};
@@ -26,17 +28,58 @@ const LINKS: [(&str, &str); 5] = [
     ("pts/ptmx", "ptmx"),
 ];
 
-/// Where its mounts with flags lie.
+/// Where its mounts with flags lie: the root, the usual ones, and those of the settings.
 pub(super) fn flagged_mounts(blueprint: &Blueprint) -> Vec<String> {
-    let own = blueprint
-        .root
-        .mounts
-        .iter()
-        .filter(|mount| !mount.options.is_empty())
-        .map(|mount| mount.target.clone());
-    let root = (blueprint.root.read_only || blueprint.root.strict).then_some("/");
-    let usual = ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
-    root.into_iter().chain(usual).map(str::to_owned).chain(own).collect()
+    let usual = ["/", "/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
+    let own = blueprint.root.mounts.iter().map(|mount| mount.target.as_str());
+    let mut all: Vec<String> = Vec::new();
+    for path in usual.into_iter().chain(own) {
+        if !flags_meant(blueprint, path).is_empty() && !all.iter().any(|known| known == path) {
+            all.push(path.to_owned());
+        }
+    }
+    all
+}
+
+/// The flags that the mount at this path is to have.
+fn flags_meant(blueprint: &Blueprint, path: &str) -> MsFlags {
+    let own = blueprint.root.mounts.iter().rfind(|mount| mount.target == path);
+    match path {
+        _ if own.is_some() => own.map_or(MsFlags::empty(), |mount| {
+            MountOptions::parse(&mount.options).flags & MountOptions::per_mount()
+        }),
+        "/" => root::flags(&blueprint.root),
+        "/proc" if binds_proc(blueprint) => MsFlags::empty(),
+        "/sys" if binds_sys(blueprint) => MsFlags::MS_RDONLY,
+        "/sys" => QUIET | MsFlags::MS_RDONLY,
+        "/dev" | "/dev/pts" => MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        "/dev/mqueue" if !mounts_queues(blueprint) => MsFlags::empty(),
+        _ => QUIET,
+    }
+}
+
+/// The flags that it gets.
+pub(super) fn flags_at(blueprint: &Blueprint, path: &str) -> MsFlags {
+    if blueprint.has(&Defect::BareMount(path.to_owned())) {
+        MsFlags::empty()
+    } else {
+        flags_meant(blueprint, path)
+    }
+}
+
+/// That what must be bare is so: flags that come with a bind mount's source cannot be dropped in a less privileged namespace
+/// (`mount_namespaces(7)`).
+fn ensure_bare(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
+    for path in flagged_mounts(blueprint).iter().filter(|path| flags_at(blueprint, path).is_empty()) {
+        let found = find(root, path, Place::Existing)?;
+        let left =
+            nix::sys::statvfs::fstatvfs(&found).map_err(|errno| Failure::new("fstatvfs", &[path], errno))?;
+        let left = MsFlags::from_bits_truncate(left.flags().bits()) & flags_meant(blueprint, path);
+        if !left.is_empty() {
+            return Err(Failure::new("mount", &[path, &left], nix::errno::Errno::EPERM));
+        }
+    }
+    Ok(())
 }
 
 /// Opens the sources of the bind mounts. This needs the runner's own identity: the sandbox's may not reach them.
@@ -50,16 +93,19 @@ pub(super) fn open_sources(blueprint: &Blueprint) -> Result<Vec<Option<OwnedFd>>
 
 /// Furnishes the new root, in the order in which one thing may lie on another.
 pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<OwnedFd>]) -> Result<()> {
-    if !is_given(blueprint, "/proc") {
-        mount_proc(blueprint, root)?;
-    }
-    if !is_given(blueprint, "/sys") {
-        mount_sys(blueprint, root)?;
-    }
-    mount_dev(blueprint, root)?;
+    let hosts = blueprint.host_mounts();
+    let own = |path| !hosts.contains(&path) && (path == "/dev" || !is_given(blueprint, path));
+    own("/proc").then(|| mount_proc(blueprint, root)).transpose()?;
+    own("/sys").then(|| mount_sys(blueprint, root)).transpose()?;
+    own("/dev").then(|| mount_dev(blueprint, root)).transpose()?;
     for (mount, source) in blueprint.root.mounts.iter().zip(sources) {
-        mount_extra(root, mount, source.as_ref())?;
+        mount_extra(root, mount, source.as_ref(), flags_at(blueprint, &mount.target))?;
     }
+    // After the others, for which a missing directory is made: that would be made on the host.
+    for path in hosts {
+        bind_host(root, path, path, Place::Directory, MsFlags::empty())?;
+    }
+    ensure_bare(blueprint, root)?;
     for path in &blueprint.root.read_only_paths {
         make_read_only(root, path)?;
     }
@@ -77,18 +123,27 @@ const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags
 /// `/proc` shows the PID namespace of whoever mounts it (proc(5)). A user namespace may mount it only together with a PID
 /// namespace of its own; otherwise the host's is bound.
 fn mount_proc(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
-    if blueprint.creates(Namespace::User) && !blueprint.creates(Namespace::Pid) {
+    if binds_proc(blueprint) {
         return bind_host(root, "/proc", "/proc", Place::Directory, MsFlags::empty());
     }
-    mount_new(root, "proc", "/proc", QUIET, "")
+    mount_new(root, "proc", "/proc", flags_at(blueprint, "/proc"), "")
+}
+
+fn binds_proc(blueprint: &Blueprint) -> bool {
+    blueprint.creates(Namespace::User) && !blueprint.creates(Namespace::Pid)
 }
 
 /// `/sys` shows the network namespace of whoever mounts it; the same rule holds.
 fn mount_sys(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
-    if blueprint.creates(Namespace::User) && !blueprint.creates(Namespace::Net) {
-        return bind_host(root, "/sys", "/sys", Place::Directory, MsFlags::MS_RDONLY);
+    let flags = flags_at(blueprint, "/sys");
+    if binds_sys(blueprint) {
+        return bind_host(root, "/sys", "/sys", Place::Directory, flags);
     }
-    mount_new(root, "sysfs", "/sys", QUIET | MsFlags::MS_RDONLY, "")
+    mount_new(root, "sysfs", "/sys", flags, "")
+}
+
+fn binds_sys(blueprint: &Blueprint) -> bool {
+    blueprint.creates(Namespace::User) && !blueprint.creates(Namespace::Net)
 }
 
 /// A `/dev` of its own, on a tmpfs: the host's devtmpfs is one for the whole machine, and what a sandbox did to it would
@@ -99,7 +154,7 @@ fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
         root,
         "tmpfs",
         "/dev",
-        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        flags_at(blueprint, "/dev"),
         &format!("mode=0755,{owner},size=64k,nr_inodes=256"),
     )?;
     // From here on relative to it: what is made there is ours alone.
@@ -117,14 +172,19 @@ fn mount_dev(blueprint: &Blueprint, root: &OwnedFd) -> Result<()> {
         nix::unistd::symlinkat(target, &dev, name)
             .map_err(|errno| Failure::new("symlink", &[&target, &name], errno))?;
     }
-    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    mount_new(&dev, "devpts", "pts", quiet, "newinstance,ptmxmode=0666,mode=0620")?;
-    mount_new(&dev, "tmpfs", "shm", QUIET, &format!("mode=1777,{owner},size=64m,nr_inodes=10000"))?;
-    // The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
-    if blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User) {
-        mount_new(&dev, "mqueue", "mqueue", QUIET, "")?;
+    let flags = |path| flags_at(blueprint, path);
+    mount_new(&dev, "devpts", "pts", flags("/dev/pts"), "newinstance,ptmxmode=0666,mode=0620")?;
+    let shm = format!("mode=1777,{owner},size=64m,nr_inodes=10000");
+    mount_new(&dev, "tmpfs", "shm", flags("/dev/shm"), &shm)?;
+    if mounts_queues(blueprint) {
+        mount_new(&dev, "mqueue", "mqueue", flags("/dev/mqueue"), "")?;
     }
     Ok(())
+}
+
+/// The message queues shown are those of the mounter's IPC namespace, which its user namespace must own.
+fn mounts_queues(blueprint: &Blueprint) -> bool {
+    blueprint.creates(Namespace::Ipc) || !blueprint.creates(Namespace::User)
 }
 
 /// A device node. In a user namespace the kernel refuses to make one that can be opened, so the host's is bound instead.

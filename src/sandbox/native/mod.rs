@@ -13,7 +13,7 @@ mod furnish;
 mod hardened;
 mod identity;
 mod options;
-mod poison;
+pub(in crate::sandbox) mod poison;
 mod resolve;
 pub(in crate::sandbox) mod root;
 mod runtime;
@@ -22,7 +22,9 @@ mod shift;
 mod subordinate;
 mod survey;
 
-pub(in crate::sandbox) use birth::{Birth, c_strings, first, further, root_shown, show_root, wait_for_go};
+pub(in crate::sandbox) use birth::{
+    Birth, c_strings, first, further, heard, root_shown, show_root, wait_for_go,
+};
 pub use blueprint::{
     Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
 };

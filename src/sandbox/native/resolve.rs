@@ -10,7 +10,9 @@ use super::blueprint::{Blueprint, CgroupLimits, Confinement, IdMap, Identity, Mo
 use super::confine::LAST_CAPABILITY;
 use super::{defaults, hardened, subordinate};
 use crate::sandbox::Cannot;
-use crate::spec::{Capabilities, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings};
+use crate::spec::{
+    Capabilities, Launcher, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings,
+};
 use crate::sys::capability_number;
 
 /// The namespaces that these settings ask for.
@@ -69,6 +71,7 @@ pub(super) fn resolve(
         rlimits: rlimits(&limits),
         cgroup: cgroup(&limits),
         sysctls: settings.sysctls.clone().unwrap_or_default(),
+        poisoned: settings.launcher == Some(Launcher::Poisoned),
         defects: Vec::new(),
         identity,
         namespaces,

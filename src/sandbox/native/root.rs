@@ -66,6 +66,14 @@ pub(in crate::sandbox) fn raise_root(stage: &Path, in_user_namespace: bool) -> R
     root.map_err(|errno| Failure::new("open", &[&ROOT], errno))
 }
 
+/// Makes the new root the process's, and nothing else: the mounts around it stay, and with `CAP_SYS_CHROOT` a process gets back to them
+/// by a second chroot(2), below which its working directory is not (chroot(2), NOTES).
+pub(super) fn enter_by_chroot(root: &OwnedFd) -> Result<()> {
+    nix::unistd::fchdir(root).map_err(|errno| Failure::new("fchdir", &[&ROOT], errno))?;
+    nix::unistd::chroot(".").map_err(|errno| Failure::new("chroot", &[&"."], errno))?;
+    chdir("/").map_err(|errno| Failure::new("chdir", &[&"/"], errno))
+}
+
 /// Makes the new root the root, and lets go of the old one.
 pub(super) fn enter(root: &OwnedFd) -> Result<()> {
     nix::unistd::fchdir(root).map_err(|errno| Failure::new("fchdir", &[&ROOT], errno))?;
@@ -76,28 +84,38 @@ pub(super) fn enter(root: &OwnedFd) -> Result<()> {
     chdir("/").map_err(|errno| Failure::new("chdir", &[&"/"], errno))
 }
 
-/// Gives the root's own mount the flags that the plan asks for; mounts on it stay as they are.
-pub(super) fn seal(root: &OwnedFd, plan: &RootPlan) -> Result<()> {
-    let mut flags = MsFlags::empty();
-    flags.set(MsFlags::MS_RDONLY, plan.read_only);
-    flags.set(MsFlags::MS_NOSUID | MsFlags::MS_NODEV, plan.strict);
+/// Gives the root's own mount its flags; mounts on it stay as they are.
+pub(super) fn seal(root: &OwnedFd, flags: MsFlags) -> Result<()> {
     if flags.is_empty() { Ok(()) } else { remount(&by_descriptor(root.as_fd()), flags) }
 }
 
-/// A further mount of the blueprint whose source is already open if it is a bind mount.
-pub(super) fn mount_extra(root: &OwnedFd, plan: &MountPlan, source: Option<&OwnedFd>) -> Result<()> {
+/// The flags that the plan asks for.
+pub(super) fn flags(plan: &RootPlan) -> MsFlags {
+    let mut flags = MsFlags::empty();
+    flags.set(MsFlags::MS_RDONLY, plan.read_only);
+    flags.set(MsFlags::MS_NOSUID | MsFlags::MS_NODEV, plan.strict);
+    flags
+}
+
+/// A further mount of the blueprint, with these of its flags, whose source is already open if it is a bind mount.
+pub(super) fn mount_extra(
+    root: &OwnedFd,
+    plan: &MountPlan,
+    source: Option<&OwnedFd>,
+    flags: MsFlags,
+) -> Result<()> {
     let options = MountOptions::parse(&plan.options);
     match source {
         Some(source) => {
             let place = if is_directory(source)? { Place::Directory } else { Place::File };
             bind_over(source, &find(root, &plan.target, place)?)?;
-            if options.flags.is_empty() { Ok(()) } else { remount_found(root, &plan.target, options.flags) }
+            if flags.is_empty() { Ok(()) } else { remount_found(root, &plan.target, flags) }
         }
         None => mount_new(
             root,
             plan.kind.as_deref().unwrap_or("tmpfs"),
             &plan.target,
-            options.flags,
+            flags | (options.flags - MountOptions::per_mount()),
             &options.data,
         ),
     }

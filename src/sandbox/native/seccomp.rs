@@ -26,22 +26,25 @@ pub enum ProfileError {
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// The filters to install, in order.
-pub fn compile(profile: &Seccomp) -> Result<Vec<BpfProgram>, ProfileError> {
+/// The filters to install, in order. The calls of `let_through` are allowed, whatever the profile says of them.
+pub fn compile(profile: &Seccomp, let_through: &[&str]) -> Result<Vec<BpfProgram>, ProfileError> {
     match profile {
         Seccomp::None => Ok(Vec::new()),
-        Seccomp::Default => Ok(vec![default_filter::program()]),
-        Seccomp::Profile(text) => from_oci(text),
+        Seccomp::Default => Ok(vec![default_filter::program(let_through)]),
+        Seccomp::Profile(text) => layer(&Parsed::parse(text)?.letting_through(let_through)),
     }
 }
 
-/// The calls that its filter refuses, by name.
+/// The calls that its filter refuses, by name, as far as this architecture has them. Those that a profile refuses because it does
+/// not name them are among these.
 pub(super) fn refused_calls(blueprint: &Blueprint) -> Vec<String> {
-    match blueprint.confinement.seccomp {
+    match &blueprint.confinement.seccomp {
+        Seccomp::None => Vec::new(),
         Seccomp::Default => {
-            default_filter::REFUSED_BY_DEFAULT.iter().map(|name| (*name).to_owned()).collect()
+            let usual = default_filter::REFUSED_BY_DEFAULT.iter().chain(&default_filter::IN_PART);
+            usual.filter(|name| number(name).is_some()).map(|name| (*name).to_owned()).collect()
         }
-        _ => Vec::new(),
+        Seccomp::Profile(text) => Parsed::parse(text).map_or_else(|_| Vec::new(), |parsed| parsed.refused()),
     }
 }
 
@@ -87,39 +90,70 @@ struct Entry {
     args: Vec<serde_json::Value>,
 }
 
-fn from_oci(text: &str) -> Result<Vec<BpfProgram>, ProfileError> {
-    let profile: Profile = serde_json::from_str(text)?;
-    let otherwise = action(&profile.default_action, profile.default_errno_ret)?;
-    let mut by_action: Vec<(SeccompAction, Rules)> = Vec::new();
-    for entry in &profile.syscalls {
-        let matched = action(&entry.action, entry.errno_ret)?;
-        if !entry.args.is_empty() {
-            return Err(ProfileError::Unsupported(format!(
-                "conditions on the arguments of {}",
-                entry.names.join(", ")
-            )));
+/// A profile that was understood: what is done with each call.
+struct Parsed {
+    otherwise: SeccompAction,
+    by_action: Vec<(SeccompAction, Rules)>,
+}
+
+impl Parsed {
+    fn parse(text: &str) -> Result<Self, ProfileError> {
+        let profile: Profile = serde_json::from_str(text)?;
+        let otherwise = action(&profile.default_action, profile.default_errno_ret)?;
+        let mut parsed = Self { otherwise, by_action: Vec::new() };
+        for entry in &profile.syscalls {
+            let matched = action(&entry.action, entry.errno_ret)?;
+            if !entry.args.is_empty() {
+                return Err(ProfileError::Unsupported(format!(
+                    "conditions on the arguments of {}",
+                    entry.names.join(", ")
+                )));
+            }
+            parsed.add(matched, entry.names.iter().filter_map(|name| number(name)));
         }
-        let numbers = entry.names.iter().filter_map(|name| number(name)).map(|n| (n, Vec::new()));
-        match by_action.iter_mut().find(|(known, _)| *known == matched) {
-            Some((_, rules)) => rules.extend(numbers),
-            None => by_action.push((matched, numbers.collect())),
+        Ok(parsed)
+    }
+
+    fn add(&mut self, matched: SeccompAction, numbers: impl Iterator<Item = i64>) {
+        let rules = numbers.map(|number| (number, Vec::new()));
+        match self.by_action.iter_mut().find(|(known, _)| *known == matched) {
+            Some((_, known)) => known.extend(rules),
+            None => self.by_action.push((matched, rules.collect())),
         }
     }
-    layer(&otherwise, by_action)
+
+    fn letting_through(mut self, names: &[&str]) -> Self {
+        let numbers: Vec<i64> = names.iter().filter_map(|name| number(name)).collect();
+        for (_, rules) in &mut self.by_action {
+            rules.retain(|number, _| !numbers.contains(number));
+        }
+        if self.otherwise != SeccompAction::Allow && !numbers.is_empty() {
+            self.add(SeccompAction::Allow, numbers.into_iter());
+        }
+        self.by_action.retain(|(_, rules)| !rules.is_empty());
+        self
+    }
+
+    fn refused(&self) -> Vec<String> {
+        let does = |number: i64| {
+            let named = self.by_action.iter().find(|(_, rules)| rules.contains_key(&number));
+            named.map_or(&self.otherwise, |(action, _)| action)
+        };
+        let lets =
+            |sysno: &Sysno| [SeccompAction::Allow, SeccompAction::Log].contains(does(sysno.id().into()));
+        Sysno::iter().filter(|sysno| !lets(sysno)).map(|sysno| sysno.name().to_owned()).collect()
+    }
 }
 
 /// Filters stack, and the strictest answer wins (seccomp(2)): an allow list must be the only filter with its default.
-fn layer(
-    otherwise: &SeccompAction,
-    by_action: Vec<(SeccompAction, Rules)>,
-) -> Result<Vec<BpfProgram>, ProfileError> {
+fn layer(Parsed { otherwise, by_action }: &Parsed) -> Result<Vec<BpfProgram>, ProfileError> {
     let allowing = *otherwise == SeccompAction::Allow;
     let mut filters = Vec::new();
-    for (matched, rules) in by_action.into_iter().filter(|(matched, _)| matched != otherwise) {
-        if !allowing && matched != SeccompAction::Allow {
+    for (matched, rules) in by_action.iter().filter(|(matched, _)| matched != otherwise) {
+        if !allowing && *matched != SeccompAction::Allow {
             return Err(ProfileError::Unsupported("two kinds of refusal beside an allow list".to_owned()));
         }
-        filters.push(build(rules, otherwise.clone(), matched)?);
+        filters.push(build(rules.clone(), otherwise.clone(), matched.clone())?);
     }
     Ok(filters)
 }

@@ -1,7 +1,7 @@
 //! The runner's side: starting the nursery, and the processes it makes.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
@@ -12,7 +12,8 @@ use rustix::process::pidfd_send_signal;
 use super::farewell::Farewell;
 use super::protocol::{Report, Request};
 use super::serve;
-use crate::fact::Ended;
+use crate::fact::{Bait, Ended, Subject};
+use crate::sandbox::native::poison::VARIABLE;
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{self, Cloned, Failure, pipe};
 
@@ -47,12 +48,15 @@ pub enum NurseryError {
 pub struct Nursery {
     farewell: Farewell,
     run: Arc<RunDirectory>,
+    bait: Mutex<Option<Bait>>,
 }
 
 impl Nursery {
     /// Forks the nursery. To be called before the first thread is started.
     pub fn start() -> Result<Self, NurseryError> {
         let run = Arc::new(RunDirectory::create()?);
+        // What starts sandboxes has a secret in its environment, so that it shows where one gets out.
+        sys::environment::set(VARIABLE, run.tag());
         let (ours, theirs) = sys::socket_pair()?;
         // What the nursery made falls to the runner should the nursery die before it.
         prctl::set_child_subreaper(true)
@@ -62,7 +66,11 @@ impl Nursery {
                 drop(ours);
                 serve::serve(&theirs, &run)
             }
-            Cloned::Parent(child) => Ok(Self { farewell: Farewell::new(ours, child, Arc::clone(&run)), run }),
+            Cloned::Parent(child) => Ok(Self {
+                farewell: Farewell::new(ours, child, Arc::clone(&run)),
+                run,
+                bait: Mutex::default(),
+            }),
         }
     }
 
@@ -76,6 +84,20 @@ impl Nursery {
         &self.run
     }
 
+    /// The names of the host's bait, which is laid out when they are first asked for.
+    pub fn bait(&self) -> Result<Bait, NurseryError> {
+        let mut known = self.bait.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = &*known {
+            return Ok(names.clone());
+        }
+        let (ours, theirs) = sys::socket_pair()?;
+        // It takes no streams, but each request has their place.
+        self.ask(&Request::Bait, [theirs.as_raw_fd(); 4])?;
+        drop(theirs);
+        let names = laid(&ours)?;
+        Ok(known.insert(names).clone())
+    }
+
     /// Has a process made, with these standard streams.
     pub(in crate::sandbox) fn make(
         &self,
@@ -83,13 +105,29 @@ impl Nursery {
         streams: [RawFd; 3],
     ) -> Result<Process, NurseryError> {
         let (ours, theirs) = sys::socket_pair()?;
-        let bytes =
-            serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
         let [input, output, errors] = streams;
-        let fds = [input, output, errors, theirs.as_raw_fd()];
-        sys::send(self.farewell.socket().as_fd(), &bytes, &fds).map_err(unsent)?;
+        self.ask(request, [input, output, errors, theirs.as_raw_fd()])?;
         drop(theirs);
         Process::await_birth(ours)
+    }
+
+    fn ask(&self, request: &Request, fds: [RawFd; 4]) -> Result<(), NurseryError> {
+        let bytes =
+            serde_json::to_vec(request).map_err(|error| NurseryError::Unexpected(error.to_string()))?;
+        sys::send(self.farewell.socket().as_fd(), &bytes, &fds).map_err(unsent)
+    }
+}
+
+/// What the nursery says of the bait.
+fn laid(report: &OwnedFd) -> Result<Bait, NurseryError> {
+    if !pipe::wait(report, PollFlags::POLLIN, Instant::now() + PATIENCE)? {
+        return Err(NurseryError::Late);
+    }
+    let packet = sys::receive(report.as_fd())?.ok_or(NurseryError::Gone)?;
+    match serde_json::from_slice(&packet.bytes) {
+        Ok(Report::Laid(names)) => Ok(names),
+        Ok(Report::Failed(failure)) => Err(NurseryError::Setup(failure)),
+        other => Err(NurseryError::Unexpected(format!("{other:?}"))),
     }
 }
 
@@ -122,6 +160,8 @@ struct Last {
     ready: bool,
     failed: Option<Failure>,
     ended: Option<Ended>,
+    /// It has ended, and has not been waited for.
+    zombie: bool,
     gone: bool,
 }
 
@@ -175,6 +215,14 @@ impl Process {
         self.last().ended
     }
 
+    /// The process as the host sees it.
+    pub fn subject(&self) -> Subject {
+        self.catch_up(Instant::now());
+        let Last { ended, zombie, .. } = self.last();
+        let subject = Subject::other(self.pid, ended);
+        if zombie { subject.unwaited() } else { subject }
+    }
+
     /// Why it could not be set up, or its program not be executed.
     pub fn failed(&self) -> Option<Failure> {
         self.catch_up(Instant::now());
@@ -211,7 +259,7 @@ impl Process {
     }
 
     fn last(&self) -> Last {
-        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until it is set up, and about to become its command.
@@ -231,7 +279,7 @@ impl Process {
 
     /// Reads the reports that are there, waiting for the first one until the deadline.
     fn catch_up(&self, deadline: Instant) {
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let mut deadline = deadline;
         while !last.gone
             && last.ended.is_none()
@@ -245,6 +293,10 @@ impl Process {
                 Some(Ok(Report::Ready)) => last.ready = true,
                 Some(Ok(Report::Failed(failure))) => last.failed = Some(failure),
                 Some(Ok(Report::Ended(ended))) => last.ended = Some(ended),
+                Some(Ok(Report::Zombie(ended))) => {
+                    last.ended = Some(ended);
+                    last.zombie = true;
+                }
                 Some(_) => {}
                 None => last.gone = true,
             }

@@ -16,9 +16,9 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 use seccompiler::BpfProgram;
 
-use super::orphans;
 use super::protocol::{Launch, Report, Request};
-use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Role, Seccomp};
+use super::{orphans, sharing};
+use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Defect, Role, Seccomp, poison};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
 use crate::spec::Namespace;
 use crate::sys::{self, Child, Cloned, Failure, Result};
@@ -36,15 +36,35 @@ pub(super) struct Made {
     line: OwnedFd,
     /// Whether processes of its sandbox can outlive it: those of a PID namespace die with its init.
     leaves_others: bool,
-    cgroup: Option<Cgroup>,
+    /// Whether it is waited for as soon as it has ended; otherwise it stays a zombie until the runner lets go of it.
+    pub(super) waited_for: bool,
+    held: Held,
+}
+
+/// What is held for a process as long as its sandbox lasts.
+#[derive(Default)]
+struct Held {
+    _cgroup: Option<Cgroup>,
+    /// The mount on the host that is a peer of its root.
+    _peer: Option<sharing::Peer>,
+    /// The terminal whose slave controls it.
+    _terminal: Option<OwnedFd>,
 }
 
 impl Made {
+    /// Waits for it at last, if that was not to be before.
+    pub(super) fn wait_for(&self) {
+        if !self.waited_for {
+            // It has ended: the runner has been told.
+            let _ = waitpid(Pid::from_raw(self.pid), None);
+        }
+    }
+
     /// Ends what outlived it, and removes its cgroup. To be called once it has been waited for.
     pub(super) fn clear(&mut self) {
         let root = self.leaves_others.then(|| native::root_shown(&self.line)).flatten();
         root.iter().for_each(orphans::kill_rooted_on);
-        drop(self.cgroup.take());
+        self.held = Held::default();
     }
 }
 
@@ -53,18 +73,22 @@ struct Unreported {
     child: Child,
     line: OwnedFd,
     leaves_others: bool,
-    cgroup: Option<Cgroup>,
+    waited_for: bool,
+    held: Held,
 }
 
 /// Makes processes.
 pub(super) struct Maker<'a> {
     run: &'a RunDirectory,
-    filters: HashMap<Seccomp, Vec<BpfProgram>>,
+    /// Whether the runner's niceness or score is not the usual one.
+    uneven: bool,
+    /// Compiled once: by profile, and what a broken one lets through.
+    filters: HashMap<(Seccomp, Vec<String>), Vec<BpfProgram>>,
 }
 
 impl<'a> Maker<'a> {
     pub(super) fn new(run: &'a RunDirectory) -> Self {
-        Self { run, filters: HashMap::new() }
+        Self { run, uneven: poison::is_uneven(), filters: HashMap::new() }
     }
 
     /// Makes what is asked for, and reports its birth; a failure comes back with the socket to report it on.
@@ -77,16 +101,17 @@ impl<'a> Maker<'a> {
         let made = match request {
             Request::Native { blueprint, role } => self.native(blueprint, role, streams, &report),
             Request::Join { blueprint, pid, role } => self.join(blueprint, *pid, role, streams, &report),
-            Request::Launch(launch) => start(launch, self.run.tag(), streams, &report),
+            Request::Launch(launch) => start(launch, self.run, streams, &report),
+            Request::Bait => return Err((Failure::new("bait", &[], Errno::EINVAL), report)),
         };
         match made {
-            Ok(Unreported { child, line, leaves_others, cgroup }) => {
+            Ok(Unreported { child, line, leaves_others, waited_for, held }) => {
                 let born = Report::Born { pid: child.pid };
                 if born.send(report.as_fd(), &[child.pidfd.as_raw_fd()]).is_err() {
                     // Nobody waits for it any more.
                     let _ = kill(Pid::from_raw(child.pid), Signal::SIGKILL);
                 }
-                Ok(Made { pid: child.pid, report, line, leaves_others, cgroup })
+                Ok(Made { pid: child.pid, report, line, leaves_others, waited_for, held })
             }
             Err(failure) => Err((failure, report)),
         }
@@ -101,17 +126,35 @@ impl<'a> Maker<'a> {
     ) -> Result<Unreported> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
         let image = blueprint.is_other().then(|| sys::clone_tree(&blueprint.image)).transpose()?;
-        let filters = self.filters(&blueprint.confinement.seccomp)?;
+        let (run, uneven) = (self.run, self.uneven);
+        let filters = self.filters(blueprint)?;
         let (line, inside) = sys::socket_pair()?;
+        poison::prepare(blueprint, run)?;
+        let terminal = poison::needs_terminal(blueprint).then(sys::new_terminal).transpose()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
             Cloned::Child => {
+                if let Some((_, terminal)) = &terminal {
+                    say_and_go_on(&inside, &poison::begin(blueprint, run, terminal.as_fd()));
+                }
                 let fds = inherit(streams, &[Some(report), Some(&inside), image.as_ref()]);
-                native::first(Birth::new(blueprint, role, filters, fds))
+                native::first(Birth::new(blueprint, role, filters, run, fds))
             }
             Cloned::Parent(child) => {
-                let ready = let_go(blueprint, &child, image.as_ref(), cgroup.as_ref(), &line);
-                ready.inspect_err(|_| abandon(&child))?;
-                Ok(Unreported { child, line, leaves_others: !blueprint.creates(Namespace::Pid), cgroup })
+                let begun = if terminal.is_some() { heard_in_time(&line) } else { Ok(()) };
+                if blueprint.poisoned || uneven {
+                    poison::level(child.pid);
+                }
+                let peer = begun.and_then(|()| sharing::offer(blueprint, run, &child, &line));
+                let ready = peer.and_then(|peer| {
+                    let_go(blueprint, &child, image.as_ref(), cgroup.as_ref(), &line)?;
+                    Ok(peer)
+                });
+                let peer = ready.inspect_err(|_| abandon(&child))?;
+                let held =
+                    Held { _cgroup: cgroup, _peer: peer, _terminal: terminal.map(|(master, _)| master) };
+                let leaves_others = !blueprint.creates(Namespace::Pid);
+                let waited_for = !blueprint.has(&Defect::NotWaitedFor);
+                Ok(Unreported { child, line, leaves_others, waited_for, held })
             }
         }
     }
@@ -127,14 +170,15 @@ impl<'a> Maker<'a> {
         report: &OwnedFd,
     ) -> Result<Unreported> {
         let target = open_process(pid)?;
-        let filters = self.filters(&blueprint.confinement.seccomp)?;
+        let run = self.run;
+        let filters = self.filters(blueprint)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::fork(false)? {
             Cloned::Child => {
                 let joined = join_and_fork(blueprint, pid, &target);
                 if let Ok(None) = joined {
                     let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-                    native::further(Birth::new(blueprint, role, filters, fds))
+                    native::further(Birth::new(blueprint, role, filters, run, fds))
                 }
                 let said =
                     serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
@@ -148,34 +192,62 @@ impl<'a> Maker<'a> {
                 abandon(&helper);
                 let child = child?;
                 sys::send(line.as_fd(), b"go", &[])?;
-                Ok(Unreported { child, line, leaves_others: false, cgroup: None })
+                Ok(Unreported { child, line, leaves_others: false, waited_for: true, held: Held::default() })
             }
         }
     }
 
-    fn filters(&mut self, profile: &Seccomp) -> Result<&[BpfProgram]> {
-        if !self.filters.contains_key(profile) {
-            let compiled = native::compile_seccomp(profile)
+    fn filters(&mut self, blueprint: &Blueprint) -> Result<&[BpfProgram]> {
+        let profile = &blueprint.confinement.seccomp;
+        let let_through = blueprint.calls_let_through();
+        let key = (profile.clone(), let_through.iter().map(|name| (*name).to_owned()).collect());
+        if !self.filters.contains_key(&key) {
+            let compiled = native::compile_seccomp(profile, &let_through)
                 .map_err(|error| Failure::new("compile", &[&error.to_string()], Errno::EINVAL))?;
-            self.filters.insert(profile.clone(), compiled);
+            self.filters.insert(key.clone(), compiled);
         }
-        Ok(self.filters.get(profile).map(Vec::as_slice).unwrap_or_default())
+        Ok(self.filters.get(&key).map(Vec::as_slice).unwrap_or_default())
     }
 }
 
 /// Starts a runtime's own command line.
-fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -> Result<Unreported> {
+fn start(
+    launch: &Launch,
+    run: &RunDirectory,
+    streams: &[OwnedFd; 3],
+    report: &OwnedFd,
+) -> Result<Unreported> {
     let (line, inside) = sys::socket_pair()?;
+    let terminal = launch.poisoned.then(sys::new_terminal).transpose()?;
+    if launch.poisoned {
+        run.lay_file()?;
+    }
     match sys::fork(false)? {
         Cloned::Child => {
-            let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-            launcher::launch(launch, tag, fds)
+            let terminal = terminal.as_ref().map(|(_, slave)| slave);
+            let fds = inherit(streams, &[Some(report), Some(&inside), terminal]);
+            launcher::launch(launch, run, fds)
         }
         Cloned::Parent(child) => {
             sys::send(line.as_fd(), b"go", &[])?;
-            Ok(Unreported { child, line, leaves_others: true, cgroup: None })
+            let held = Held { _terminal: terminal.map(|(master, _)| master), ..Held::default() };
+            Ok(Unreported { child, line, leaves_others: true, waited_for: true, held })
         }
     }
+}
+
+/// In a new process: tells the nursery how something ended that it waits for, and ends if it failed.
+fn say_and_go_on(line: &OwnedFd, done: &Result<()>) {
+    let said = sys::send(line.as_fd(), &serde_json::to_vec(done).unwrap_or_default(), &[]);
+    if said.is_err() || done.is_err() {
+        sys::exit_now(125);
+    }
+}
+
+/// The nursery's side of it.
+fn heard_in_time(line: &OwnedFd) -> Result<()> {
+    let told = sys::pipe::wait(line, PollFlags::POLLIN, Instant::now() + PATIENCE)?;
+    if told { native::heard(line) } else { Err(Failure::new("recvmsg", &[], Errno::ETIMEDOUT)) }
 }
 
 /// In a new process: nothing of the nursery's but these descriptors, and its signals as a program expects them. The
@@ -221,7 +293,7 @@ fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Op
     if blueprint.cgroup.any() {
         native::enter_cgroups_of(pid)?;
     }
-    let root = blueprint.chrooted.then(|| open_root(pid)).transpose()?;
+    let root = blueprint.has_changed_root().then(|| open_root(pid)).transpose()?;
     let flags = CloneFlags::from_bits_retain(blueprint.namespace_flags());
     setns(target, flags).map_err(|errno| Failure::new("setns", &[&pid, &flags], errno))?;
     root.as_ref().map_or(Ok(()), change_root)?;

@@ -9,6 +9,7 @@ mod make;
 mod orphans;
 mod protocol;
 mod serve;
+mod sharing;
 
 pub use client::{Nursery, NurseryError, Process};
 pub use farewell::Farewell;

@@ -79,7 +79,7 @@ fn processes() -> impl Iterator<Item = i32> {
 }
 
 /// The direct children; those of a child that was killed are handed to the subreaper, and are children then.
-fn children() -> impl Iterator<Item = i32> {
+pub(super) fn children() -> impl Iterator<Item = i32> {
     let own = std::process::id().to_string();
     processes().filter(move |pid| parent(*pid).as_deref() == Some(own.as_str()))
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fact::Ended;
+use crate::fact::{Bait, Ended};
 use crate::sandbox::native::{Blueprint, Role};
 use crate::sys::{self, Failure};
 
@@ -31,6 +31,8 @@ pub(in crate::sandbox) enum Request {
     },
     /// A runtime's own command line, with a root filesystem prepared for it.
     Launch(Launch),
+    /// That the host's bait be laid out, if it is not yet.
+    Bait,
 }
 
 /// How a command-line runtime is started.
@@ -40,6 +42,8 @@ pub(in crate::sandbox) struct Launch {
     pub(in crate::sandbox) argv: Vec<String>,
     /// The root to prepare at the stage, in a mount namespace of the launcher's own; none: the host's root.
     pub(in crate::sandbox) root: Option<PreparedRoot>,
+    /// Whether the process that becomes it has everything that must not be inherited.
+    pub(in crate::sandbox) poisoned: bool,
 }
 
 /// A root for a runtime that is given a directory.
@@ -63,6 +67,10 @@ pub(in crate::sandbox) enum Report {
     },
     /// It is set up, and about to become its command. An agent says hello instead.
     Ready,
+    /// The bait is out, and is found by this.
+    Laid(Bait),
+    /// It has ended, and has not been waited for.
+    Zombie(Ended),
     /// It could not be made, or could not be set up.
     Failed(Failure),
     /// It has ended, and has been waited for; what it left behind has been killed.

@@ -7,13 +7,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{dup2_stdin, dup2_stdout, setsid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Pid, dup2_stdin, dup2_stdout, setsid};
 
 use super::make::{Made, Maker};
 use super::orphans;
 use super::protocol::{Report, Request};
 use crate::fact::Ended;
+use crate::sandbox::bait::Laid;
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{self, Failure};
 
@@ -21,7 +22,7 @@ use crate::sys::{self, Failure};
 pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
     let status = match stand_apart() {
         Ok(signals) => {
-            let mut serving = Serving { maker: Maker::new(run), members: Vec::new(), ended: Vec::new() };
+            let mut serving = Serving::new(run);
             serving.until_alone(socket, &signals);
             serving.clear();
             run.remove();
@@ -52,13 +53,19 @@ fn stand_apart() -> nix::Result<SignalFd> {
 
 /// What the nursery has and does.
 struct Serving<'a> {
+    run: &'a RunDirectory,
     maker: Maker<'a>,
+    bait: Option<Laid>,
     members: Vec<Made>,
     /// Those that have ended, and that the runner still looks at.
     ended: Vec<Made>,
 }
 
-impl Serving<'_> {
+impl<'a> Serving<'a> {
+    fn new(run: &'a RunDirectory) -> Self {
+        Self { run, maker: Maker::new(run), bait: None, members: Vec::new(), ended: Vec::new() }
+    }
+
     /// The loop: requests, and ends of processes, until the runner has gone or someone asks the nursery to end.
     fn until_alone(&mut self, socket: &OwnedFd, signals: &SignalFd) {
         loop {
@@ -87,6 +94,7 @@ impl Serving<'_> {
         self.ended.retain_mut(|made| {
             let is_left = left.next().copied().unwrap_or(false);
             if is_left {
+                made.wait_for();
                 made.clear();
             }
             !is_left
@@ -114,12 +122,30 @@ impl Serving<'_> {
             drop(Report::Failed(failure).send(report.as_fd(), &[]));
             return true;
         }
+        if matches!(request, Request::Bait) {
+            self.lay_bait(&report);
+            return true;
+        }
         match self.maker.make(&request, &[input, output, errors], report) {
             Ok(made) => self.members.push(made),
             // If the runner no longer listens to this report it will not miss it.
             Err((failure, report)) => drop(Report::Failed(failure).send(report.as_fd(), &[])),
         }
         true
+    }
+
+    /// It is laid out when it is first asked for, and stays to the end.
+    fn lay_bait(&mut self, report: &OwnedFd) {
+        let laid = match self.bait.take() {
+            Some(bait) => Ok(bait),
+            None => Laid::lay(self.run),
+        };
+        let said = match laid {
+            Ok(bait) => Report::Laid(self.bait.insert(bait).names.clone()),
+            Err(failure) => Report::Failed(failure),
+        };
+        // If the runner no longer listens it will not miss it.
+        let _ = said.send(report.as_fd(), &[]);
     }
 
     /// A process to be joined must not have been waited for: its PID may mean another one by now, even one of the host's. Only
@@ -132,12 +158,29 @@ impl Serving<'_> {
 
     /// Waits for all that has ended, and tells the runner of those it knows.
     fn reap(&mut self) {
-        while let Some((pid, ended)) = next_ended() {
-            let Some(place) = self.members.iter().position(|made| made.pid == pid) else { continue };
-            let made = self.members.swap_remove(place);
-            drop(Report::Ended(ended).send(made.report.as_fd(), &[]));
-            self.ended.push(made);
+        while let Some((pid, ended)) = next_ended(&self.unwaited()) {
+            self.tell(pid, &Report::Ended(ended));
         }
+        for pid in self.unwaited() {
+            if let Some(ended) = zombie(pid) {
+                self.tell(pid, &Report::Zombie(ended));
+            }
+        }
+    }
+
+    /// Tells the runner of the end of a member.
+    fn tell(&mut self, pid: i32, end: &Report) {
+        let Some(place) = self.members.iter().position(|made| made.pid == pid) else { return };
+        let made = self.members.swap_remove(place);
+        // If the runner no longer listens it will not miss it.
+        let _ = end.send(made.report.as_fd(), &[]);
+        self.ended.push(made);
+    }
+
+    /// Those that are not to be waited for until the runner lets go of them.
+    fn unwaited(&self) -> Vec<i32> {
+        let members = self.members.iter().chain(&self.ended);
+        members.filter(|made| !made.waited_for).map(|made| made.pid).collect()
     }
 
     /// Kills every process that is left, and waits for each.
@@ -147,10 +190,29 @@ impl Serving<'_> {
     }
 }
 
-/// One child that has ended, waited for.
-fn next_ended() -> Option<(i32, Ended)> {
+/// One child that has ended, waited for; none of those that are not to be.
+fn next_ended(unwaited: &[i32]) -> Option<(i32, Ended)> {
+    if unwaited.is_empty() {
+        return wait_for(None);
+    }
+    // What is not waited for would come first again and again.
+    let mut others = orphans::children().filter(|pid| !unwaited.contains(pid));
+    others.find_map(|pid| wait_for(Some(Pid::from_raw(pid))))
+}
+
+/// How a child ended that stays a zombie; `None` if it has not.
+fn zombie(pid: i32) -> Option<Ended> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    match waitid(Id::Pid(Pid::from_raw(pid)), flags) {
+        Ok(WaitStatus::Exited(_, status)) => Some(Ended::Exited(status)),
+        Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ended::Signaled(signal as i32)),
+        _ => None,
+    }
+}
+
+fn wait_for(child: Option<Pid>) -> Option<(i32, Ended)> {
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, status)) => return Some((pid.as_raw(), Ended::Exited(status))),
             Ok(WaitStatus::Signaled(pid, signal, _)) => {
                 return Some((pid.as_raw(), Ended::Signaled(signal as i32)));
