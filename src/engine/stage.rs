@@ -8,6 +8,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use super::confirm::confirmed;
 use super::run::Engine;
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
@@ -238,10 +239,12 @@ impl<'a> Stage<'a> {
     ) -> Result<Vec<Answer>, StageError> {
         if let Some(further) = self.joined.get_mut(name) {
             let asked = further.agent().ask(&request(queries), deadline);
-            return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
+            let answers = asked.unwrap_or_else(|error| unobserved(queries, &error));
+            return Ok(confirmed(queries, answers, &further.subject()));
         }
         let sandbox = self.started(name, deadline)?;
         let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
+        let answers = confirmed(queries, answers, &sandbox.subject());
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
             self.sandboxes.remove(name);

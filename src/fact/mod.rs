@@ -63,6 +63,9 @@ pub struct Fact {
     pub observe: fn(&Subject, &str) -> Result<Reading, Unobserved>,
     /// Adds to the reading what shows only against the host's reading of the same fact: which namespaces are shared.
     pub relate: Option<fn(&mut Value, &Value)>,
+    /// Whether it is by definition the same for the process itself and for the host that looks at it. What the agent says of such
+    /// a fact is held against what the host sees, and is no observation if they differ.
+    pub same_outside: bool,
 }
 
 /// One attempt of the language: the agent really tries it.

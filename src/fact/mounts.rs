@@ -43,6 +43,7 @@ pub(super) const MOUNTS: Fact = Fact {
     example: "mounts: { /proc: { type: proc, options: { contains_all: [nosuid, nodev, noexec] } } }",
     observe: |subject, path| observe(subject, path),
     relate: None,
+    same_outside: false,
 };
 
 /// `mount_points`
@@ -60,6 +61,7 @@ pub(super) const MOUNT_POINTS: Fact = Fact {
         Ok(reading(points, raw))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// One line of mountinfo.

@@ -25,6 +25,7 @@ pub(super) const CWD: Fact = Fact {
         link => link,
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `root`
@@ -39,6 +40,7 @@ pub(super) const ROOT_DIRECTORY: Fact = Fact {
     example: "root: /",
     observe: |subject, _| link(subject, "root"),
     relate: None,
+    same_outside: false,
 };
 
 /// `exe`
@@ -53,6 +55,7 @@ pub(super) const EXE: Fact = Fact {
     example: "exe: { starts_with: / }",
     observe: |subject, _| link(subject, "exe"),
     relate: None,
+    same_outside: false,
 };
 
 /// `cmdline`
@@ -69,6 +72,7 @@ pub(super) const CMDLINE: Fact = Fact {
         Ok(reading(split_at_nul(&bytes), &bytes))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// `env`
@@ -89,6 +93,7 @@ pub(super) const ENV: Fact = Fact {
         Ok(reading(environment(&bytes), &bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 fn link(subject: &Subject, name: &str) -> Result<Reading, Unobserved> {

@@ -13,6 +13,7 @@ pub mod run_directory;
 mod running;
 mod runtime;
 mod streams;
+mod vouch;
 
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};

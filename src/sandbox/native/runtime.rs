@@ -73,7 +73,7 @@ fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, Start
     let token = random_word()?;
     let first = make(nursery, &blueprint, Role::Agent { token: token.clone() }, streams.inside())?;
     let (channel, stderr) = streams.into_channel(token)?;
-    let pid = first.pid();
+    let (pid, channel) = (first.pid(), channel.vouched_by(Box::new(first.known()?)));
     // Its hello is waited for when it is first needed: whoever asks a question at once need not wait twice.
     Ok(Sandbox::with_agent(first, None, channel, stderr, NativeDoor::boxed(blueprint, pid)))
 }

@@ -14,6 +14,7 @@ use super::protocol::{Report, Request};
 use super::serve;
 use crate::fact::Ended;
 use crate::sandbox::run_directory::RunDirectory;
+use crate::sandbox::vouch::Known;
 use crate::sys::{self, Cloned, Failure, pipe};
 
 /// How long the nursery may take to answer a request.
@@ -149,6 +150,13 @@ impl Process {
     /// Its PID in the runner's PID namespace. It is not given to another process before [`Process::ended`] says so.
     pub const fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// What tells whether it is the agent, when it says that it is.
+    pub(in crate::sandbox) fn known(&self) -> Result<Known, Failure> {
+        let pidfd = self.pidfd.try_clone();
+        let failed = |error| Failure::from_io("fcntl", &[&self.pidfd, &"F_DUPFD_CLOEXEC"], &error);
+        Ok(Known::new(self.pid, pidfd.map_err(failed)?))
     }
 
     /// The socket on which its reports arrive, for poll(2).
