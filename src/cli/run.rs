@@ -22,7 +22,8 @@ pub(super) struct Run {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// The runtimes to run on; `all` are all but `none`, which is no sandbox [default: what the spec names, else native]
+    /// The runtimes to run on; `all` are all but `none`, which is no sandbox [default: what the spec names, else native].
+    /// `exit-0`, `exit-1` and `liar` are no sandboxes either: they do nothing or lie, and no claim passes there
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     runtime: Vec<String>,
     /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
@@ -100,9 +101,10 @@ fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
         let all = sandbox::names().into_iter().filter_map(sandbox::by_name);
         return Ok(all.filter(|runtime| runtime.isolates()).collect());
     }
+    let null = |name: &String| sandbox::nulls().iter().copied().find(|null| null.name() == name);
     let find = |name: &String| {
         let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));
-        sandbox::by_name(name).ok_or_else(|| Exit::Wrong.telling(&unknown()))
+        sandbox::by_name(name).or_else(|| null(name)).ok_or_else(|| Exit::Wrong.telling(&unknown()))
     };
     names.iter().map(find).collect()
 }

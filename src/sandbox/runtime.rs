@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::command::{Null, Unshare};
+use super::command::{Idle, Liar, Null, Unshare};
 use super::native::{Defect, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
@@ -132,6 +132,10 @@ fn said(stderr: &str) -> String {
 /// All runtimes.
 static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
 
+/// Runtimes that make no sandbox, so that no claim may pass on them. `none` is a null too, but one that runs what it is given, and
+/// on which what holds anywhere passes.
+static NULLS: [&dyn Runtime; 3] = [&Idle::SUCCEEDS, &Idle::FAILS, &Liar];
+
 /// The runtime of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
     RUNTIMES.iter().find(|runtime| runtime.name() == name).copied()
@@ -140,4 +144,9 @@ pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
 /// The names of all runtimes.
 pub fn names() -> Vec<&'static str> {
     RUNTIMES.iter().map(|runtime| runtime.name()).collect()
+}
+
+/// The runtimes on which no claim may pass: what exits with 0 and does nothing, what exits with 1, and the liar.
+pub fn nulls() -> &'static [&'static dyn Runtime] {
+    &NULLS
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod image;
 mod judging;
 mod language;
+mod liar;
 mod readme;
 mod runs;
 mod schema;

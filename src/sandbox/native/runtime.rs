@@ -28,21 +28,41 @@ impl Runtime for Native {
     }
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
-        let stage = nursery.run().stage();
-        let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
-        blueprint.defects = order.defects.to_vec();
-        let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
-        if copied {
+        resolved(nursery, order, |blueprint| start(nursery, order.first, blueprint))
+    }
+}
+
+/// Starts an agent in a sandbox as ordered, on streams that are someone else's.
+pub(in crate::sandbox) fn start_agent_on(
+    nursery: &Nursery,
+    order: &Order<'_>,
+    token: &str,
+    streams: [i32; 3],
+) -> Result<Process, StartError> {
+    let role = Role::Agent { token: token.to_owned() };
+    resolved(nursery, order, |blueprint| Ok(make(nursery, blueprint, role.clone(), streams)?))
+}
+
+/// Starts what is ordered; a second time, with a copy of the image, where its file system cannot be mounted with an id map.
+fn resolved<T>(
+    nursery: &Nursery,
+    order: &Order<'_>,
+    start: impl Fn(&Blueprint) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let stage = nursery.run().stage();
+    let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
+    blueprint.defects = order.defects.to_vec();
+    let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
+    if copied {
+        use_copy(&mut blueprint)?;
+    }
+    match start(&blueprint) {
+        Err(StartError::Nursery(NurseryError::Setup(failure))) if failure.call == MAPPING => {
+            COPIED.lock().unwrap_or_else(PoisonError::into_inner).insert(order.image.to_owned());
             use_copy(&mut blueprint)?;
+            start(&blueprint)
         }
-        match start(nursery, order.first, &blueprint) {
-            Err(StartError::Nursery(NurseryError::Setup(failure))) if failure.call == MAPPING => {
-                COPIED.lock().unwrap_or_else(PoisonError::into_inner).insert(order.image.to_owned());
-                use_copy(&mut blueprint)?;
-                start(nursery, order.first, &blueprint)
-            }
-            other => other,
-        }
+        other => other,
     }
 }
 
