@@ -169,7 +169,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Sandbox, StageError> {
         let image = self.image(settings)?;
         let directory = &self.directory;
-        let order = Order { settings, image: &image, directory, first, deadline, defects: &[] };
+        let order = Order { settings, image: &image, directory, first, deadline, breakage: None };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 
@@ -306,7 +306,8 @@ fn after_failure(
     error: &ChannelError,
     deadline: Instant,
 ) -> Result<Vec<Answer>, StageError> {
-    if !matches!(error, ChannelError::Closed | ChannelError::Stream(_)) {
+    // Only who has closed its streams is about to end; where a call on this side failed, the agent goes on.
+    if *error != ChannelError::Closed {
         return Ok(unobserved(queries, error));
     }
     if let Some(failure) = sandbox.failed() {

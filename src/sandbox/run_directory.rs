@@ -35,11 +35,15 @@ impl RunDirectory {
                 .mode(0o700)
                 .create(&path)
                 .map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
-            // Between the two calls another run may have taken it for a dead one's.
-            let Some(lock) = lock(&path)? else { continue };
-            let stage = path.join(STAGE);
-            fs::create_dir(&stage).map_err(|error| Failure::from_io("mkdir", &[&stage], &error))?;
-            return Ok(Self { path, tag, _lock: lock });
+            match set_up(&path) {
+                // Between the two calls another run may have taken it for a dead one's.
+                Ok(None) => {}
+                Ok(Some(lock)) => return Ok(Self { path, tag, _lock: lock }),
+                Err(failure) => {
+                    remove(&path);
+                    return Err(failure);
+                }
+            }
         }
     }
 
@@ -67,6 +71,14 @@ fn parent() -> PathBuf {
 
 fn directory_name(tag: &str) -> String {
     format!("airtight-{}-{tag}", Uid::effective())
+}
+
+/// Takes the new directory. `None`: it is there no longer.
+fn set_up(path: &Path) -> Result<Option<File>> {
+    let Some(lock) = lock(path)? else { return Ok(None) };
+    let stage = path.join(STAGE);
+    fs::create_dir(&stage).map_err(|error| Failure::from_io("mkdir", &[&stage], &error))?;
+    Ok(Some(lock))
 }
 
 /// Locks the directory itself. `None`: it is there no longer.

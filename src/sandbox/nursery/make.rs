@@ -106,7 +106,7 @@ impl<'a> Maker<'a> {
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
             Cloned::Child => {
                 let fds = inherit(streams, &[Some(report), Some(&inside), image.as_ref()]);
-                native::first(Birth::new(blueprint, role, filters, fds))
+                sys::or_exit(|| native::first(Birth::new(blueprint, role, filters, fds)))
             }
             Cloned::Parent(child) => {
                 let ready = let_go(blueprint, &child, image.as_ref(), cgroup.as_ref(), &line);
@@ -134,7 +134,7 @@ impl<'a> Maker<'a> {
                 let joined = join_and_fork(blueprint, pid, &target);
                 if let Ok(None) = joined {
                     let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-                    native::further(Birth::new(blueprint, role, filters, fds))
+                    sys::or_exit(|| native::further(Birth::new(blueprint, role, filters, fds)))
                 }
                 let said =
                     serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
@@ -169,7 +169,7 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
     match sys::fork(false)? {
         Cloned::Child => {
             let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-            launcher::launch(launch, tag, fds)
+            sys::or_exit(|| launcher::launch(launch, tag, fds))
         }
         Cloned::Parent(child) => {
             sys::send(line.as_fd(), b"go", &[])?;
