@@ -1,6 +1,5 @@
 //! `airtight run`
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -79,9 +78,11 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
         Format::Json => Box::new(Json::default()),
     };
     let summary = engine.run(&plan, listener.as_mut());
-    // What is still in the buffer is told before the sandboxes' nursery is waited for.
-    let _ = std::io::stdout().flush();
-    Ok(Exit::of(&summary))
+    let exit = Exit::of(&summary);
+    Ok(match listener.lost() {
+        Some(error) => exit.or_broken().telling(&format!("the report could not be written: {error}")),
+        None => exit,
+    })
 }
 
 fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Exit> {

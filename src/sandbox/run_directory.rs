@@ -83,10 +83,13 @@ fn set_up(path: &Path) -> Result<Option<File>> {
 
 /// Locks the directory itself. `None`: it is there no longer.
 fn lock(path: &Path) -> Result<Option<File>> {
-    let Ok(file) = open(path) else { return Ok(None) };
-    file.lock().map_err(|error| Failure::from_io("flock", &[&path], &error))?;
-    let same = open(path).and_then(|found| Ok(found.metadata()?.ino() == file.metadata()?.ino()));
-    Ok(same.unwrap_or(false).then_some(file))
+    let locked = open(path).and_then(|file| file.lock().map(|()| file));
+    let same =
+        locked.and_then(|file| Ok((open(path)?.metadata()?.ino() == file.metadata()?.ino()).then_some(file)));
+    match same {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        same => same.map_err(|error| Failure::from_io("flock", &[&path], &error)),
+    }
 }
 
 /// Never through a symbolic link: anyone can put one into /tmp.

@@ -100,7 +100,9 @@ impl Nursery {
     /// What the nursery says of itself.
     fn hear(&self) -> Result<Option<Report>, NurseryError> {
         let packet = sys::receive(self.farewell.socket().as_fd())?;
-        let read = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| NurseryError::Unexpected(error.to_string()));
+        let read = |bytes: &[u8]| {
+            serde_json::from_slice(bytes).map_err(|error| NurseryError::Unexpected(error.to_string()))
+        };
         packet.map(|packet| read(&packet.bytes)).transpose()
     }
 

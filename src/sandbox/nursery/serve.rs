@@ -116,7 +116,9 @@ impl Serving<'_> {
     /// Takes one request. False when the runner has gone.
     fn answer(&mut self, socket: &OwnedFd) -> Result<bool> {
         let Some(packet) = sys::receive(socket.as_fd())? else { return Ok(false) };
-        let Ok([input, output, errors, report]) = <[OwnedFd; 4]>::try_from(packet.fds) else { return Ok(true) };
+        let Ok([input, output, errors, report]) = <[OwnedFd; 4]>::try_from(packet.fds) else {
+            return Ok(true);
+        };
         let Ok(request) = serde_json::from_slice::<Request>(&packet.bytes) else { return Ok(true) };
         if let Some(failure) = self.refusal(&request) {
             drop(Report::Failed(failure).send(report.as_fd(), &[]));
