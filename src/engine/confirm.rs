@@ -53,17 +53,14 @@ mod tests {
     use super::*;
     use crate::fact::Reading;
 
-    fn answer(value: Value) -> Answer {
-        Ok(Reading { value, raw: String::new() })
-    }
-
     fn oneself() -> Subject {
         Subject::other(i32::try_from(std::process::id()).unwrap(), None)
     }
 
     fn told(fact: &str, subject: &Subject, value: Value) -> Result<Value, String> {
         let query = Query { fact: fact.to_owned(), argument: String::new() };
-        let answer = confirmed(&[query], vec![answer(value)], subject).pop().unwrap();
+        let answer =
+            confirmed(&[query], vec![Ok(Reading { value, raw: String::new() })], subject).pop().unwrap();
         answer.map(|reading| reading.value).map_err(|unobserved| unobserved.reason)
     }
 

@@ -66,7 +66,7 @@ const MESSAGES: &[Call] = &[
     ("signalfd4", &["signalfd"]),
     ("flock", &["flock"]),
     ("poll", &["poll"]),
-    ("write", &["write"]),
+    ("write", &["write", "the report could not be written"]),
     ("pidfd_send_signal", &[]),
     ("shutdown", &[]),
     ("wait4", &[]),
@@ -138,7 +138,11 @@ fn check(calls: &[Call], spec: &str) {
         return eprintln!("not measured: strace is not installed");
     }
     let place = Place::new();
-    let counts = count(&place, calls, spec);
+    let Some(counts) = count(&place, calls, spec) else {
+        return eprintln!(
+            "not measured: newuidmap(1) gains no rights under an ordinary user's tracer (ptrace(2))"
+        );
+    };
     for call in calls {
         let last = counts.get(call.0).copied().unwrap_or(0);
         // The last looks of poll(2) come as often as the machine is slow.
@@ -167,13 +171,15 @@ fn fail(place: &Place, call: &Call, number: usize, spec: &str) {
 
 fn judge(call: &Call, number: usize, over: &Over, what: &str) {
     let said = &over.said;
-    let named = call
-        .1
-        .iter()
-        .any(|name| said.contains(&format!("{name}(")) && said.contains("EIO") || said.contains(name));
+    let told = |name: &&str| {
+        if name.contains(' ') { said.contains(*name) } else { said.contains(&format!("{name}(")) }
+    };
+    let named = call.1.iter().any(told) && (said.contains("EIO") || call.0 == "umask" || call.0 == "write");
     let tolerated = TOLERATED.iter().any(|(name, _)| *name == call.0);
+    // Of the end of a process that could not be told nobody knows, but that it is not told.
+    let nameless = call.1.is_empty() || call.0 == "sendmsg" && said.contains("the nursery process has gone");
     match over.code {
-        Some(4) => assert!(named || tolerated, "{what}: nothing says so: {said}"),
+        Some(4) => assert!(named || nameless, "{what}: nothing says so: {said}"),
         Some(0) => assert!(tolerated && said.contains("3 passed"), "{what}: {said}"),
         // Rust's runtime looks at its streams before main, and aborts.
         None => assert!(call.0 == "poll" && number == 1, "{what}: {said}"),
@@ -181,13 +187,17 @@ fn judge(call: &Call, number: usize, over: &Over, what: &str) {
     }
 }
 
-/// How often a process makes each call at most: strace counts for each process by itself.
-fn count(place: &Place, calls: &[Call], spec: &str) -> HashMap<String, usize> {
+/// How often a process makes each call at most: strace counts for each process by itself. `None`: there is no sound run, because a
+/// set-user-ID program that it needs gains no rights.
+fn count(place: &Place, calls: &[Call], spec: &str) -> Option<HashMap<String, usize>> {
     let names: Vec<&str> = calls.iter().map(|(name, _)| *name).collect();
     let log = place.path("log");
     let trace = format!("trace={}", names.join(","));
     let output = traced(place, spec, &["-o", log.to_str().unwrap(), "-e", &trace]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
+    if !Uid::effective().is_root() && said.contains("newuidmap(") {
+        return None;
+    }
     assert!(
         output.status.success() && said.contains("3 passed"),
         "{said}{}",
@@ -204,7 +214,7 @@ fn count(place: &Place, calls: &[Call], spec: &str) -> HashMap<String, usize> {
         let known: &mut usize = most.entry(name).or_default();
         *known = count.max(*known);
     }
-    most
+    Some(most)
 }
 
 /// The run under strace, which stops its processes only at the calls that are named (`--seccomp-bpf`).

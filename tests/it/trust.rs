@@ -127,7 +127,9 @@ fn a_clock_that_jumps_is_not_looked_at() {
     });
     assert_eq!(readers, ["src/engine/run.rs"]);
     if !Uid::effective().is_root() {
-        return eprintln!("not measured: only root can set the clocks of a time namespace without a user namespace");
+        return eprintln!(
+            "not measured: only root can set the clocks of a time namespace without a user namespace"
+        );
     }
     let place = Place::new();
     let words = ["unshare", "--time", "--monotonic=10000000", "--boottime=10000000", "--fork", "--"];
