@@ -102,14 +102,17 @@ fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
         let all = sandbox::names().into_iter().filter_map(sandbox::by_name);
         return Ok(all.filter(|runtime| runtime.isolates()).collect());
     }
-    let null = |name: &String| sandbox::nulls().iter().copied().find(|null| null.name() == name);
+    let pretender = |name: &String| {
+        let mut all = sandbox::pretenders().into_iter().map(|(_, pretender)| pretender);
+        all.find(|pretender| pretender.name() == name)
+    };
     let find = |name: &String| {
         let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));
-        sandbox::by_name(name).or_else(|| null(name)).ok_or_else(|| Exit::Wrong.telling(&unknown()))
+        sandbox::by_name(name).or_else(|| pretender(name)).ok_or_else(|| Exit::Wrong.telling(&unknown()))
     };
     names.iter().map(find).collect()
 }
 
-fn cpus() -> usize {
+pub(super) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }

@@ -29,6 +29,7 @@ enum Judged {
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
+    let timeout = stage.longest().map_or(timeout, |longest| timeout.min(longest));
     // An image may take minutes to build; the claim's time begins when its images are there.
     let there = stage.fetch_images();
     let mut telling = Telling::new(stage, Instant::now() + timeout);

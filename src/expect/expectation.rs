@@ -26,6 +26,14 @@ pub struct Expectation {
     pub terms: Vec<Term>,
 }
 
+impl Expectation {
+    /// Whether only an attempt that failed can meet it.
+    pub fn wants_refusal(&self) -> bool {
+        let refusal = |term: &Term| matches!(term, Term::Match(matching) if ["denied", "fails"].contains(&matching.matcher.name));
+        self.terms.iter().any(refusal)
+    }
+}
+
 /// One term of an expectation.
 #[derive(Debug, Clone)]
 pub enum Term {

@@ -3,6 +3,7 @@
 mod json;
 mod output;
 mod pretty;
+pub mod proof;
 mod trouble;
 
 pub use json::Json;

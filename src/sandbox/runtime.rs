@@ -142,9 +142,20 @@ fn said(stderr: &str) -> String {
 /// All runtimes.
 static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
 
-/// Runtimes that make no sandbox, so that no claim may pass on them. `none` is a null too, but one that runs what it is given, and
-/// on which what holds anywhere passes.
-static NULLS: [&dyn Runtime; 3] = [&Idle::SUCCEEDS, &Idle::FAILS, &Liar];
+/// What is no sandbox, whatever it claims to be, each with what it is.
+pub fn nulls() -> Vec<(&'static str, &'static dyn Runtime)> {
+    vec![("no sandbox at all", &Null)]
+}
+
+/// Nulls that pretend: they run nothing of what they are given, so that on none of them may any claim pass, not even one that holds
+/// anywhere. Nothing is done to the host.
+pub fn pretenders() -> Vec<(&'static str, &'static dyn Runtime)> {
+    vec![
+        ("what exits with 0 and does nothing", &Idle::SUCCEEDS),
+        ("what exits with 1", &Idle::FAILS),
+        ("a liar in the agent's place", &Liar),
+    ]
+}
 
 /// The runtime of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
@@ -154,9 +165,4 @@ pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
 /// The names of all runtimes.
 pub fn names() -> Vec<&'static str> {
     RUNTIMES.iter().map(|runtime| runtime.name()).collect()
-}
-
-/// The runtimes on which no claim may pass: what exits with 0 and does nothing, what exits with 1, and the liar.
-pub fn nulls() -> &'static [&'static dyn Runtime] {
-    &NULLS
 }

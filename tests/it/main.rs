@@ -14,6 +14,7 @@ mod image;
 mod judging;
 mod language;
 mod liar;
+mod prove;
 mod readme;
 mod runs;
 mod schema;

@@ -61,7 +61,9 @@ fn resolved<T>(
     start: impl Fn(&Blueprint) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
     let stage = nursery.run().stage();
-    let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
+    let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
+    let settings = broken.as_ref().unwrap_or(order.settings);
+    let mut blueprint = resolve::resolve(settings, order.image, &stage, order.directory)?;
     if let Some(breakage) = order.breakage {
         breakage.apply(&mut blueprint);
     }
