@@ -37,7 +37,7 @@ const DEVICES: &[Call] = &[("mknodat", &["mknod"]), ("fchmodat", &["chmod"])];
 
 /// What makes and confines processes.
 const PROCESSES: &[Call] = &[
-    ("prctl", &["prctl", "PR_CAPBSET_DROP"]),
+    ("prctl", &["prctl", "PR_CAPBSET_DROP", "seccomp"]),
     ("setsid", &["setsid"]),
     ("setgroups", &["setgroups"]),
     ("setresgid", &["setresgid"]),

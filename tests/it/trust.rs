@@ -257,7 +257,7 @@ fn a_user_without_processes_left_is_told() {
         match output.status.code() {
             Some(0) => assert!(said.contains("2 passed"), "{processes}: {said}"),
             Some(3 | 4) => {
-                assert!(said.contains("EAGAIN") || said.contains("os error 11"), "{processes}: {said}")
+                assert!(said.contains("EAGAIN") || said.contains("os error 11"), "{processes}: {said}");
             }
             code => panic!("{processes}: {code:?}: {said}"),
         }
