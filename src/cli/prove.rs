@@ -10,7 +10,7 @@ use super::run::cpus;
 use super::{Exit, Loaded, end_cleanly_on_signals, load};
 use crate::engine::{Ended, Engine, Keep, Options};
 use crate::plan::{Choice, Plan};
-use crate::prove::{self, Denied, Findings, Verdict};
+use crate::prove::{self, Denied, Extent, Findings};
 use crate::report::proof;
 use crate::sandbox::Nursery;
 
@@ -25,6 +25,9 @@ pub(super) struct Prove {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// Only negate every single expectation, each of which must turn its claim red, and break no sandbox
+    #[arg(long)]
+    negate: bool,
     /// How many sandboxes to run side by side [default: two for each CPU]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -65,10 +68,11 @@ fn try_run(arguments: &Prove) -> Result<Exit, Exit> {
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     let plan = plan(arguments)?;
     let jobs = arguments.jobs.map_or_else(|| 2 * cpus(), std::num::NonZeroUsize::get);
-    let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing };
+    let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing, remember_controls: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut progress = proof::Line::new();
-    let findings = prove::prove(&engine, &plan, &mut progress);
+    let extent = if arguments.negate { Extent::Negations } else { Extent::Whole };
+    let findings = prove::prove(&engine, &plan, extent, &mut progress);
     progress.clear();
     if let Some(breakage) = &findings.ruined {
         let why = "a claim killed the proof's own processes, as it would have killed the host's; nothing after that was judged";
@@ -98,11 +102,13 @@ fn plan(arguments: &Prove) -> Result<Plan, Exit> {
 /// A claim that is red in a sound sandbox is worse than one that proves nothing.
 fn exit(findings: &Findings, arguments: &Prove) -> Exit {
     let sound = |ended| findings.claims.iter().any(|claim| claim.sound == ended);
-    if sound(Ended::Failed) || findings.is_denied(&arguments.deny, arguments.min_caught) {
+    let idle = arguments.deny.contains(&Denied::Vacuous) && !findings.idle.is_empty();
+    let denied = !arguments.negate && findings.is_denied(&arguments.deny, arguments.min_caught);
+    if sound(Ended::Failed) || idle || denied {
         Exit::Failed
     } else if sound(Ended::Broken) {
         Exit::Broken
-    } else if findings.count(Verdict::Proven) + findings.count(Verdict::Anywhere) == 0 {
+    } else if findings.claims.iter().all(|claim| claim.sound != Ended::Passed) {
         Exit::Unmeasured
     } else {
         Exit::Held

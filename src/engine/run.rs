@@ -1,5 +1,6 @@
 //! The engine: runs groups of tests on as many threads as there are jobs, and tells what became of each.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use super::keep::Keep;
 use super::outcome::{Outcome, Summary, Trouble};
 use super::stage::Stage;
 use super::trial::{Making, Trial};
+use crate::fact::Answer;
 use crate::image::ImageError;
 use crate::plan::{Entry, Group, KNOWN_ISSUE, Plan, Skip, Test};
 use crate::sandbox::Nursery;
@@ -27,6 +29,8 @@ pub struct Options {
     pub required: Vec<String>,
     /// Where the evidence of failures is kept.
     pub keep: Keep,
+    /// Whether a control that has been asked once need not be asked again.
+    pub remember_controls: bool,
 }
 
 /// What a run works with.
@@ -35,12 +39,14 @@ pub struct Engine {
     nursery: Nursery,
     images: Images,
     options: Options,
+    /// What controls have answered, by their settings and what they were asked.
+    controls: Mutex<HashMap<String, Vec<Answer>>>,
 }
 
 impl Engine {
     /// With a nursery that was started before any thread.
     pub fn new(nursery: Nursery, options: Options) -> Result<Self, ImageError> {
-        Ok(Self { nursery, images: Images::open()?, options })
+        Ok(Self { nursery, images: Images::open()?, options, controls: Mutex::default() })
     }
 
     /// Runs the plan's tests that `chosen` says, and tells the listener.
@@ -146,6 +152,21 @@ impl Engine {
         told.unwrap_or_else(|_| {
             Outcome::Broken(Trouble::saying("airtight itself panicked; please report it"))
         })
+    }
+
+    /// Whether a control that has been asked once need not be asked again.
+    pub(super) const fn remembers_controls(&self) -> bool {
+        self.options.remember_controls
+    }
+
+    /// What a control has answered.
+    pub(super) fn remembered(&self, key: &str) -> Option<Vec<Answer>> {
+        self.controls.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Remembers it.
+    pub(super) fn remember(&self, key: String, answers: Vec<Answer>) {
+        self.controls.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answers);
     }
 
     /// What makes processes.

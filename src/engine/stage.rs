@@ -79,8 +79,9 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Goes on with another claim of the same group.
+    /// Goes on with another claim of the same group. What the last one's controls were let do has changed them.
     pub(super) fn turn_to(&mut self, test: Arc<Test>) {
+        self.controls.clear();
         self.test = test;
     }
 
@@ -225,6 +226,14 @@ impl<'a> Stage<'a> {
         Ok(observations)
     }
 
+    /// The namespaces of each sandbox that runs, by name: what is in none of them and not the host's is new.
+    pub(super) fn running_sandboxes(&self) -> Vec<(String, Answer)> {
+        let query = Query { fact: "namespaces".to_owned(), argument: String::new() };
+        let subjects = self.sandboxes.iter().map(|(name, sandbox)| (name, sandbox.subject()));
+        let running = subjects.filter(|(_, subject)| subject.ended().is_none());
+        running.map(|(name, subject)| (name.clone(), read(&subject, &query))).collect()
+    }
+
     fn ask(&mut self, view: &View, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
         match view {
             View::Host => Ok(queries.iter().map(|query| read(&Subject::oneself(), query)).collect()),
@@ -233,17 +242,33 @@ impl<'a> Stage<'a> {
                 Ok(queries.iter().map(|query| read(&subject, query)).collect())
             }
             View::Inside(name) => self.ask_inside(name, queries, deadline),
-            View::Control(name) => {
-                let sandbox = self.control(name, deadline)?;
-                let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
-                if dead {
-                    self.controls.remove(name);
-                }
-                Ok(answers)
-            }
+            View::Control(name) => self.ask_control(name, queries, deadline),
             // It was asked when the claim began, and is added by whoever keeps it.
             View::Beginning(_) => Ok(Vec::new()),
         }
+    }
+
+    /// In a trial the controls are those of the sound sandbox, which have been asked before.
+    fn ask_control(
+        &mut self,
+        name: &str,
+        queries: &[Query],
+        deadline: Instant,
+    ) -> Result<Vec<Answer>, StageError> {
+        let key =
+            self.engine.remembers_controls().then(|| format!("{:?} {queries:?}", self.settings(name).ok()));
+        if let Some(answers) = key.as_ref().and_then(|key| self.engine.remembered(key)) {
+            return Ok(answers);
+        }
+        let sandbox = self.control(name, deadline)?;
+        let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
+        if dead {
+            self.controls.remove(name);
+        }
+        if let Some(key) = key {
+            self.engine.remember(key, answers.clone());
+        }
+        Ok(answers)
     }
 
     fn ask_inside(

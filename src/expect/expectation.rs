@@ -50,6 +50,13 @@ pub enum Term {
     },
 }
 
+impl Term {
+    /// The name of the field that it is of.
+    pub(crate) fn field(&self) -> Option<&str> {
+        if let Self::Field { name, .. } = self { Some(name) } else { None }
+    }
+}
+
 /// A matcher with its argument.
 #[derive(Debug, Clone)]
 pub struct Matching {

@@ -13,6 +13,10 @@ pub struct Findings {
     pub claims: Vec<Claimed>,
     /// The ways in which sandboxes were broken: first the nulls, which are no sandboxes, then one thing at a time.
     pub breakages: Vec<Tried>,
+    /// How many expectations were negated.
+    pub negated: usize,
+    /// Those whose negation did not fail.
+    pub idle: Vec<Idle>,
     /// Under which breakage the proof's own processes were killed, so that nothing after it was judged.
     pub ruined: Option<String>,
 }
@@ -45,6 +49,23 @@ pub struct Tried {
     pub null: bool,
     /// What was said where a claim under it was broken: if all were, then why it could not be made.
     pub trouble: Option<String>,
+}
+
+/// An expectation that does not turn its claim red when it is negated.
+#[derive(Debug, Clone, Serialize)]
+pub struct Idle {
+    /// The test's whole name.
+    pub claim: String,
+    /// The spec.
+    pub file: PathBuf,
+    /// The line of the expectation.
+    pub line: usize,
+    /// What it is about: `pid`, `stdout`.
+    pub what: String,
+    /// What became of the claim when it was negated.
+    pub ended: Ended,
+    /// What was said, if it was not judged.
+    pub reason: Option<String>,
 }
 
 /// What is to be said of a claim.
@@ -141,11 +162,15 @@ impl Findings {
         (caught.iter().filter(|caught| matches!(caught, Caught::By(_))).count(), judged)
     }
 
+    /// How many claims nothing turns red, or only what they say does not.
+    pub fn vacuous(&self) -> usize {
+        self.count(Verdict::Vacuous) + self.count(Verdict::NotAnywhere)
+    }
+
     /// Whether there is something that may not be.
     pub fn is_denied(&self, denied: &[Denied], least_caught: u32) -> bool {
         let (caught, judged) = self.score();
-        let vacuous = self.count(Verdict::Vacuous) + self.count(Verdict::NotAnywhere);
-        denied.contains(&Denied::Vacuous) && vacuous > 0
+        denied.contains(&Denied::Vacuous) && self.vacuous() > 0
             || denied.contains(&Denied::Blind) && caught < judged
             || caught * 100 < judged * least_caught as usize
     }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::findings::{Claimed, Findings, Tried};
+use super::findings::{Claimed, Findings, Idle, Tried};
+use super::negate;
 use super::trials::{self, Way};
 use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trial};
-use crate::plan::{Entry, Plan, Test};
+use crate::plan::{Choice, Entry, Plan, Test};
 use crate::sandbox::NurseryError;
 
 /// Who is told how far a proof has come.
@@ -15,18 +16,77 @@ pub trait Progress: Send {
     fn step(&mut self, done: usize, of: usize);
 }
 
+/// How far a proof goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Every expectation is negated.
+    Negations,
+    /// And every sandbox is broken in every way.
+    Whole,
+}
+
 /// Proves the plan's claims.
-pub fn prove(engine: &Engine, plan: &Plan, progress: &mut dyn Progress) -> Findings {
+pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Progress) -> Findings {
     let mut sound = Sound { claims: plan.entries.iter().map(unknown).collect(), plan };
     engine.run(plan, &mut sound);
     let mut findings = Findings { claims: sound.claims, ..Findings::default() };
     let passed: Vec<usize> =
         (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
     let tests = trials::open(plan, &passed);
-    let ways = trials::ways(&tests);
-    findings.breakages = ways.iter().map(tried).collect();
-    try_all(engine, plan, &ways, &trials::keys(&tests), &mut findings, progress);
+    negate_all(engine, &tests, &mut findings, progress);
+    if extent == Extent::Whole {
+        let ways = trials::ways(&tests);
+        findings.breakages = ways.iter().map(tried).collect();
+        try_all(engine, plan, &ways, &trials::keys(&tests), &mut findings, progress);
+    }
     findings
+}
+
+/// Judges every claim once more for each of its expectations, with that one negated.
+fn negate_all(
+    engine: &Engine,
+    tests: &[trials::Sound],
+    findings: &mut Findings,
+    progress: &mut dyn Progress,
+) {
+    let mut plan = Plan::new(Choice::default());
+    let mut places = Vec::new();
+    for (number, test) in tests.iter().map(|(number, test)| (*number, test)) {
+        let (spec, expectations) = negate::negations(&test.spec, test.scenario, test.claim);
+        // One test for each expectation and runtime; the runtime is that of the test.
+        let from = plan.entries.len();
+        if plan.add_on(&spec, test.runtime).is_ok() {
+            places.extend(expectations.into_iter().map(|expectation| (number, expectation)));
+        }
+        debug_assert_eq!(plan.entries.len() - from, places.len() - from, "an entry for each expectation");
+    }
+    let all: Vec<usize> = (0..plan.entries.len()).collect();
+    let tests = trials::open(&plan, &all);
+    let trials = trials::sound(&all, &trials::keys(&tests));
+    let (of, told) = (all.len(), Mutex::new((&mut *findings, progress, 0)));
+    engine.run_trials(&plan, &trials, |_, test, outcome| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (findings, progress, done) = &mut *told;
+        if outcome.ended() != Ended::Failed {
+            let (number, (at, what)) = &places[test];
+            let idle = idle(&findings.claims[*number], at.line, what, outcome);
+            findings.idle.push(idle);
+        }
+        *done += 1;
+        progress.step(*done, of);
+    });
+    findings.negated = of;
+}
+
+fn idle(claim: &Claimed, line: usize, what: &str, outcome: &Outcome) -> Idle {
+    Idle {
+        claim: claim.name.clone(),
+        file: claim.file.clone(),
+        line,
+        what: what.to_owned(),
+        ended: outcome.ended(),
+        reason: said(outcome),
+    }
 }
 
 fn tried(way: &Way) -> Tried {

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::engine::Ended;
-use crate::prove::{Caught, Claimed, Findings, Progress, Tried, Verdict};
+use crate::prove::{Caught, Claimed, Findings, Idle, Progress, Tried, Verdict};
 
 /// A progress line on a terminal's standard error.
 #[derive(Debug)]
@@ -49,11 +49,30 @@ impl Progress for Line {
 
 /// For people: the matrix, what is wrong, the numbers.
 pub fn pretty(findings: &Findings) -> String {
-    let mut text = matrix(findings);
-    text.push_str(&nulls(findings));
-    text.push_str(&complaints(findings));
+    let mut text = String::new();
+    if !findings.breakages.is_empty() {
+        text.push_str(&matrix(findings));
+        text.push_str(&nulls(findings));
+        text.push_str(&complaints(findings));
+    }
+    text.push_str(&idle(findings));
     text.push_str(&summary(findings));
     text
+}
+
+/// The expectations whose negation did not fail.
+fn idle(findings: &Findings) -> String {
+    let line = |idle: &Idle| {
+        let reason = idle.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let place = format!("{}:{}", idle.file.display(), idle.line);
+        format!(
+            "idle: {place}: {}\n  with its expectation of `{}` negated it is {}{reason}\n",
+            idle.claim,
+            idle.what,
+            idle.ended.word()
+        )
+    };
+    findings.idle.iter().map(line).collect()
 }
 
 /// One object: the claims, the breakages, and every claim under every breakage.
@@ -83,8 +102,11 @@ pub fn json(findings: &Findings) -> String {
         })
         .collect();
     let (caught, judged) = findings.score();
-    let score = json!({ "claims": findings.claims.len(), "vacuous": findings.count(Verdict::Vacuous), "caught": caught, "judged": judged });
-    format!("{}\n", json!({ "score": score, "claims": claims, "breakages": breakages }))
+    let score = json!({ "claims": findings.claims.len(), "vacuous": findings.vacuous(), "negated": findings.negated, "idle": findings.idle.len(), "caught": caught, "judged": judged });
+    format!(
+        "{}\n",
+        json!({ "score": score, "idle": findings.idle, "claims": claims, "breakages": breakages })
+    )
 }
 
 /// The nulls, and the breakages by their kind, for a document.
@@ -263,17 +285,22 @@ fn only_broken(claim: &Claimed, findings: &Findings) -> String {
 }
 
 fn summary(findings: &Findings) -> String {
-    let (caught, judged) = findings.score();
-    let not_judged = findings.one_off().count() - judged;
-    let vacuous = findings.count(Verdict::Vacuous) + findings.count(Verdict::NotAnywhere);
-    let mut text = format!(
-        "\n{} claims, {vacuous} vacuous, {} hold anywhere, {} not measured here, {caught} of {judged} breakages caught",
-        findings.claims.len(),
-        findings.count(Verdict::Anywhere),
-        findings.count(Verdict::Unproven),
-    );
-    if not_judged > 0 {
-        let _ = write!(text, ", {not_judged} not judged");
+    let claims = findings.claims.len();
+    let unmeasured = findings.claims.iter().filter(|claim| claim.sound != Ended::Passed).count();
+    let (negated, idle) = (findings.negated, findings.idle.len());
+    let mut text =
+        format!("\n{claims} claims, {unmeasured} not measured here, {idle} of {negated} expectations idle");
+    if !findings.breakages.is_empty() {
+        let (caught, judged) = findings.score();
+        let not_judged = findings.one_off().count() - judged;
+        let (vacuous, anywhere) = (findings.vacuous(), findings.count(Verdict::Anywhere));
+        let _ = write!(
+            text,
+            ", {vacuous} vacuous, {anywhere} hold anywhere, {caught} of {judged} breakages caught"
+        );
+        if not_judged > 0 {
+            let _ = write!(text, ", {not_judged} not judged");
+        }
     }
     text.push('\n');
     text

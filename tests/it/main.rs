@@ -3,6 +3,7 @@
 
 mod agent;
 mod attempts;
+mod broken_catalogue;
 mod broken_on_purpose;
 mod claims;
 mod downstream;
@@ -14,6 +15,7 @@ mod image;
 mod judging;
 mod language;
 mod liar;
+mod posture;
 mod prove;
 mod readme;
 mod runs;

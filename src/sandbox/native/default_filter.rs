@@ -7,13 +7,14 @@ use syscalls::Sysno;
 use super::seccomp::number;
 
 /// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
-/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`.
+/// Everything else is allowed, but for the rules about `clone`, `clone3`, and [`BY_ARGUMENT`].
 pub const REFUSED_BY_DEFAULT: &[&str] = &[
     // Mounts, roots, and namespaces.
     "mount",
     "umount2",
     "pivot_root",
     "open_tree",
+    "open_tree_attr",
     "move_mount",
     "fsopen",
     "fsconfig",
@@ -72,9 +73,49 @@ pub const REFUSED_BY_DEFAULT: &[&str] = &[
     "ustat",
     "sysfs",
     "nfsservctl",
-    "vm86",
-    "vm86old",
 ];
+
+/// What it refuses, or allows alone, of calls that programs cannot do without.
+const BY_ARGUMENT: [ByArgument; 3] = [
+    // Sockets to the hypervisor and to the kernel's ciphers. The one leads past the network namespace, which has no part in it
+    // (vsock(7)); the other wrote to files that could only be read (CVE-2026-31431). The OCI engines refuse both.
+    ByArgument {
+        call: Sysno::socket,
+        place: FIRST_ARGUMENT,
+        listed: libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
+        values: &[libc::AF_VSOCK.unsigned_abs(), libc::AF_ALG.unsigned_abs()],
+        otherwise: libc::SECCOMP_RET_ALLOW,
+    },
+    // Input pushed into a terminal, which whoever has it open outside will run (CVE-2017-5226): TIOCSTI and TIOCLINUX.
+    // The kernel looks at 32 bits of the request, and so does this (CVE-2019-10063 came of looking at 64).
+    ByArgument {
+        call: Sysno::ioctl,
+        place: SECOND_ARGUMENT,
+        listed: libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
+        values: &[0x5412, 0x541c],
+        otherwise: libc::SECCOMP_RET_ALLOW,
+    },
+    // Any personality but Linux's own, that of 32 bits, with and without UNAME26, and the question which it is: others undo
+    // address space randomisation, or map memory where a null pointer leads (personality(2)).
+    ByArgument {
+        call: Sysno::personality,
+        place: FIRST_ARGUMENT,
+        listed: libc::SECCOMP_RET_ALLOW,
+        values: &[0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff],
+        otherwise: libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
+    },
+];
+
+/// A rule about one argument of a call.
+struct ByArgument {
+    call: Sysno,
+    /// Where the argument's low half is.
+    place: u32,
+    /// What the filter gives for the values, and for all others.
+    listed: u32,
+    values: &'static [u32],
+    otherwise: u32,
+}
 
 /// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
 /// answers ENOSYS, on which every libc falls back to clone(2).
@@ -101,10 +142,11 @@ const ARCHITECTURE: u32 = if cfg!(target_arch = "aarch64") {
     0xc000_003e
 };
 
-/// Offsets in `struct seccomp_data` (seccomp(2)): the number, the architecture, the low half of the first argument.
+/// Offsets in `struct seccomp_data` (seccomp(2)): the number, the architecture, the low halves of the first two arguments.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 const FIRST_ARGUMENT: u32 = 16;
+const SECOND_ARGUMENT: u32 = 24;
 
 /// The program: what it ends with, and before it tests that jump there.
 pub(super) fn program() -> BpfProgram {
@@ -129,6 +171,7 @@ pub(super) fn program() -> BpfProgram {
         give(refusal(libc::EPERM)),
         give(libc::SECCOMP_RET_ALLOW),
     ]);
+    program.extend(BY_ARGUMENT.iter().flat_map(by_argument));
     for (place, number) in refused.iter().enumerate() {
         // Over the tests that follow, and over the word that allows.
         let to_refusal = u8::try_from(refused.len() - place).unwrap_or(u8::MAX);
@@ -136,6 +179,18 @@ pub(super) fn program() -> BpfProgram {
     }
     program.extend([give(libc::SECCOMP_RET_ALLOW), give(refusal(libc::EPERM))]);
     program
+}
+
+/// The rule's own answers follow the values, so that no other rule is reached with an argument in the accumulator.
+fn by_argument(rule: &ByArgument) -> Vec<sock_filter> {
+    let over = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
+    let count = rule.values.len();
+    let mut part =
+        vec![jump(libc::BPF_JEQ, rule.call.id().unsigned_abs(), 0, over(count + 3)), load(rule.place)];
+    let tests = rule.values.iter().enumerate();
+    part.extend(tests.map(|(index, value)| jump(libc::BPF_JEQ, *value, over(count - index), 0)));
+    part.extend([give(rule.otherwise), give(rule.listed)]);
+    part
 }
 
 fn refusal(errno: i32) -> u32 {
@@ -163,7 +218,7 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
 mod tests {
     use super::*;
 
-    /// What the program answers, by running it as the kernel does (bpf(4)).
+    /// What the program answers, by running it as the kernel does (bpf(4)). All arguments are the same.
     fn answer(arch: u32, number: u32, argument: u32) -> u32 {
         let (program, mut accumulator, mut place) = (program(), 0, 0);
         loop {
@@ -172,10 +227,15 @@ mod tests {
             let holds = match u32::from(code) & 0xf0 {
                 _ if u32::from(code) & 7 == libc::BPF_RET => return k,
                 _ if u32::from(code) & 7 == libc::BPF_LD => {
-                    accumulator = [(NUMBER, number), (ARCH, arch), (FIRST_ARGUMENT, argument)]
-                        .iter()
-                        .find_map(|(offset, value)| (*offset == k).then_some(*value))
-                        .unwrap();
+                    accumulator = [
+                        (NUMBER, number),
+                        (ARCH, arch),
+                        (FIRST_ARGUMENT, argument),
+                        (SECOND_ARGUMENT, argument),
+                    ]
+                    .iter()
+                    .find_map(|(offset, value)| (*offset == k).then_some(*value))
+                    .unwrap();
                     continue;
                 }
                 libc::BPF_JGE => accumulator >= k,
@@ -194,6 +254,15 @@ mod tests {
         };
         for name in REFUSED_BY_DEFAULT.iter().filter(|name| number(name).is_some()) {
             check(native(name), 0, refusal(libc::EPERM));
+        }
+        for (name, argument) in [("socket", 40), ("socket", 38), ("ioctl", 0x5412), ("personality", 0x4_0000)]
+        {
+            check(native(name), argument, refusal(libc::EPERM));
+        }
+        for (name, argument) in
+            [("socket", 1), ("ioctl", 0x5401), ("personality", 0), ("personality", u32::MAX)]
+        {
+            check(native(name), argument, libc::SECCOMP_RET_ALLOW);
         }
         for name in ["read", "write", "openat", "execve", "kill", "ptrace", "socket", "exit_group"] {
             check(native(name), 0, libc::SECCOMP_RET_ALLOW);
