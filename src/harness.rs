@@ -55,9 +55,11 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual(), remember_controls: false };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let conclusion = std::thread::scope(|scope| {
-        scope.spawn(|| engine.run(&plan, &mut Filling(Arc::clone(&slots))));
-        libtest_mimic::run(&arguments, trials)
+        let run = || engine.run(&plan, &mut Filling(Arc::clone(&slots)));
+        let thread = std::thread::Builder::new().spawn_scoped(scope, run);
+        thread.map(|_| libtest_mimic::run(&arguments, trials))
     });
+    let conclusion = conclusion.map_err(|error| Exit::Broken.telling(&error))?;
     Ok(verdict(&arguments, &conclusion))
 }
 

@@ -22,7 +22,16 @@ pub struct Channel {
     token: String,
     /// What was read beyond the last line.
     pending: Vec<u8>,
+    voucher: Option<Box<dyn Vouch>>,
     greeted: bool,
+    /// What went wrong: from then on the next line would not be the next answer.
+    failed: Option<ChannelError>,
+}
+
+/// Who knows the process that must be at the other end. A token can be repeated by anyone who was shown it.
+pub trait Vouch: Send + Sync + std::fmt::Debug {
+    /// Says why the process that said this hello is not the agent that the host started.
+    fn vouch(&self, hello: &Hello) -> Result<(), String>;
 }
 
 /// Why an agent could not be spoken with: the claim is broken.
@@ -56,6 +65,9 @@ pub enum ChannelError {
     /// The hello carries another token.
     #[error("another agent answered: its token is {0:?}")]
     WrongToken(String),
+    /// The host sees another process there than airtight's own agent, or cannot see what it is.
+    #[error("what answers cannot be taken for the agent: {0}")]
+    Impostor(String),
     /// The reply repeats another nonce.
     #[error("the agent answered another request{}", shown(.0))]
     WrongNonce(String),
@@ -80,14 +92,35 @@ impl Channel {
     pub fn new(to_agent: OwnedFd, from_agent: OwnedFd, token: impl Into<String>) -> Result<Self, Failure> {
         pipe::set_nonblocking(&to_agent)?;
         pipe::set_nonblocking(&from_agent)?;
-        Ok(Self { to_agent, from_agent, token: token.into(), pending: Vec::new(), greeted: false })
+        let (token, pending) = (token.into(), Vec::new());
+        Ok(Self { to_agent, from_agent, token, pending, voucher: None, greeted: false, failed: None })
     }
 
-    /// Reads the agent's first line and checks its token. To be called at most once; without it, the first question does it.
+    /// From now on nothing that the agent says counts unless it is vouched for.
+    #[must_use]
+    pub fn vouched_by(self, voucher: Box<dyn Vouch>) -> Self {
+        Self { voucher: Some(voucher), ..self }
+    }
+
+    /// Reads the agent's first line, checks its token, and has the process vouched for. To be called at most once; without it,
+    /// the first question does it.
     pub fn hello(&mut self, deadline: Instant) -> Result<Hello, ChannelError> {
+        let heard = self.hear_hello(deadline);
+        self.greeted = heard.is_ok();
+        self.failed = heard.as_ref().err().cloned();
+        heard
+    }
+
+    fn hear_hello(&mut self, deadline: Instant) -> Result<Hello, ChannelError> {
         let hello: Hello = self.receive(deadline)?;
-        self.greeted = true;
-        if hello.token == self.token { Ok(hello) } else { Err(ChannelError::WrongToken(hello.token)) }
+        if hello.token != self.token {
+            return Err(ChannelError::WrongToken(hello.token));
+        }
+        self.voucher
+            .as_ref()
+            .map_or(Ok(()), |voucher| voucher.vouch(&hello))
+            .map_err(ChannelError::Impostor)?;
+        Ok(hello)
     }
 
     /// Whether the agent has said hello.
@@ -96,8 +129,21 @@ impl Channel {
     }
 
     /// Sends a request and reads its reply: one answer for each that was asked for. After an error the channel is of no
-    /// more use: the next line would not be the next answer.
+    /// more use, and every further question fails with the same: the next line would not be the next answer.
     pub fn ask(&mut self, ask: &Ask, deadline: Instant) -> Result<Vec<Answer>, ChannelError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let answers = self.exchange(ask, deadline);
+        self.failed = answers.as_ref().err().cloned();
+        answers
+    }
+
+    fn exchange(&mut self, ask: &Ask, deadline: Instant) -> Result<Vec<Answer>, ChannelError> {
+        // What may end the process waits until it has been vouched for: of one that has ended nobody can say what it was.
+        if !self.greeted && !matches!(ask, Ask::Observe(_)) {
+            self.hello(deadline)?;
+        }
         let request = Request { nonce: random_word()?, ask: ask.clone() };
         match self.send(&request, deadline) {
             // An agent that is gone may have left a last word, which tells more than the broken pipe.

@@ -6,6 +6,6 @@ pub mod protocol;
 mod role;
 mod serve;
 
-pub use channel::{Channel, ChannelError};
+pub use channel::{Channel, ChannelError, Vouch};
 pub use role::{ROLE, run};
 pub use serve::serve;

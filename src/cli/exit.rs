@@ -37,6 +37,12 @@ impl Exit {
         }
     }
 
+    /// The same, unless all was well so far.
+    #[must_use]
+    pub(super) fn or_broken(self) -> Self {
+        if self == Self::Held { Self::Broken } else { self }
+    }
+
     /// Says why on standard error.
     #[must_use]
     pub(crate) fn telling(self, error: &dyn std::fmt::Display) -> Self {

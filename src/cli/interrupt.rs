@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::sandbox::Nursery;
-use crate::sys::{Result, signals};
+use crate::sys::{Failure, Result, signals};
 
 /// The exit code of a program that Ctrl-C has ended, as shells have it.
 const INTERRUPTED: i32 = 130;
@@ -12,13 +12,14 @@ const INTERRUPTED: i32 = 130;
 pub(crate) fn end_cleanly_on_signals(nursery: &Nursery) -> Result<()> {
     let signalled = signals::termination()?;
     let farewell = nursery.farewell();
-    std::thread::spawn(move || {
+    let end = move || {
         wait(&signalled);
         anstream::eprintln!("\ninterrupted: ending the sandboxes");
         // Neither destructors nor other threads have anything left to do; one that says farewell too waits for this.
         farewell.say_and(|| crate::sys::exit_now(INTERRUPTED));
-    });
-    Ok(())
+    };
+    let thread = std::thread::Builder::new().spawn(end);
+    thread.map(drop).map_err(|error| Failure::from_io("pthread_create", &[], &error))
 }
 
 fn wait(signalled: &OwnedFd) {

@@ -149,6 +149,10 @@ fn finish(command: &Command, process: &Process, streams: &mut Commanded, deadlin
     if let Some(failure) = process.failed() {
         return Done::Broken(format!("the command could not be run: {failure}"));
     }
+    // What ended before it was the command says nothing of it.
+    if let Err(error) = process.ready(Instant::now()) {
+        return Done::Broken(format!("the command could not be run: {error}"));
+    }
     if streams.flooded() {
         return Done::Failed("the command flooded its output: it wrote more than 1 MiB".to_owned());
     }

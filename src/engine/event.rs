@@ -37,4 +37,9 @@ pub enum Event<'a> {
 pub trait Listener: Send {
     /// Hears one event.
     fn hear(&mut self, event: &Event<'_>);
+
+    /// Why something that it heard could not be told on, if that is so: a run whose report is lost is not green.
+    fn lost(&self) -> Option<&std::io::Error> {
+        None
+    }
 }

@@ -2,6 +2,7 @@
 
 mod action;
 mod claim;
+mod confirm;
 mod event;
 mod images;
 mod keep;

@@ -103,8 +103,9 @@ impl Engine {
             }
         };
         std::thread::scope(|scope| {
+            // A thread that cannot be had is not missed: those that are there do its work.
             for _ in 1..self.options.jobs.min(all.len()) {
-                scope.spawn(work);
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
         });

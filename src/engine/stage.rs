@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use super::confirm::confirmed;
 use super::run::Engine;
 use super::trial::Making;
 use crate::agent::ChannelError;
@@ -316,10 +317,12 @@ impl<'a> Stage<'a> {
     ) -> Result<Vec<Answer>, StageError> {
         if let Some(further) = self.joined.get_mut(name) {
             let asked = further.agent().ask(&request(queries), deadline);
-            return Ok(asked.unwrap_or_else(|error| unobserved(queries, &error)));
+            let answers = asked.unwrap_or_else(|error| unobserved(queries, &error));
+            return Ok(confirmed(queries, answers, &further.subject()));
         }
         let sandbox = self.started(name, deadline)?;
         let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
+        let answers = confirmed(queries, answers, &sandbox.subject());
         // An attempt may end the process that tries it; whatever is asked next is asked of a fresh sandbox.
         if dead && queries.iter().any(is_attempt) {
             self.sandboxes.remove(name);
@@ -381,7 +384,8 @@ fn after_failure(
     error: &ChannelError,
     deadline: Instant,
 ) -> Result<Vec<Answer>, StageError> {
-    if !matches!(error, ChannelError::Closed | ChannelError::Stream(_)) {
+    // Only who has closed its streams is about to end; where a call on this side failed, the agent goes on.
+    if *error != ChannelError::Closed {
         return Ok(unobserved(queries, error));
     }
     if let Some(failure) = sandbox.failed() {

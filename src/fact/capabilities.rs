@@ -70,6 +70,7 @@ pub(super) const CAPABILITIES: Fact = Fact {
         Ok(Reading { raw: raw.join("\n"), ..reading(map, "") })
     },
     relate: None,
+    same_outside: true,
 };
 
 fn masks_of(subject: &Subject) -> Result<[u64; 5], Unobserved> {

@@ -57,6 +57,7 @@ pub(super) const CGROUP: Fact = Fact {
     example: "cgroup: { path: { not: { empty: true } } }",
     observe: |subject, _| observe(subject),
     relate: None,
+    same_outside: false,
 };
 
 /// How the text of a file becomes a value.

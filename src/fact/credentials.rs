@@ -36,6 +36,7 @@ pub(super) const UID: Fact = Fact {
     example: "uid: 0",
     observe: |subject, _| own_or_status(subject, "Uid", || nix::unistd::geteuid().as_raw()),
     relate: None,
+    same_outside: false,
 };
 
 /// `gid`
@@ -49,6 +50,7 @@ pub(super) const GID: Fact = Fact {
     example: "gid: 0",
     observe: |subject, _| own_or_status(subject, "Gid", || nix::unistd::getegid().as_raw()),
     relate: None,
+    same_outside: false,
 };
 
 /// `uids`
@@ -62,6 +64,7 @@ pub(super) const UIDS: Fact = Fact {
     example: "uids: { real: 0, effective: 0 }",
     observe: |subject, _| four_ids(subject, "Uid"),
     relate: None,
+    same_outside: false,
 };
 
 /// `gids`
@@ -75,6 +78,7 @@ pub(super) const GIDS: Fact = Fact {
     example: "gids: { real: 0, effective: 0 }",
     observe: |subject, _| four_ids(subject, "Gid"),
     relate: None,
+    same_outside: false,
 };
 
 /// `groups`
@@ -89,6 +93,7 @@ pub(super) const GROUPS: Fact = Fact {
     example: "groups: { none: { more_than: 65534 } }",
     observe: |subject, _| groups(subject),
     relate: None,
+    same_outside: false,
 };
 
 /// `no_new_privs`
@@ -102,6 +107,7 @@ pub(super) const NO_NEW_PRIVS: Fact = Fact {
     example: "no_new_privs: true",
     observe: |subject, _| no_new_privs(subject),
     relate: None,
+    same_outside: true,
 };
 
 /// `seccomp`
@@ -127,6 +133,7 @@ pub(super) const SECCOMP: Fact = Fact {
         Ok(reading(word, status.line("Seccomp")?))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// `seccomp_filters`
@@ -143,6 +150,7 @@ pub(super) const SECCOMP_FILTERS: Fact = Fact {
         Ok(reading(status.number("Seccomp_filters")?, status.line("Seccomp_filters")?))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// `uid_map`
@@ -157,6 +165,7 @@ pub(super) const UID_MAP: Fact = Fact {
     example: "uid_map: [{ inside: 0, outside: 100000, count: 65536 }]",
     observe: |subject, _| id_map(subject, "uid_map"),
     relate: None,
+    same_outside: false,
 };
 
 /// `gid_map`
@@ -170,6 +179,7 @@ pub(super) const GID_MAP: Fact = Fact {
     example: "gid_map: { none: { outside: 0 } }",
     observe: |subject, _| id_map(subject, "gid_map"),
     relate: None,
+    same_outside: false,
 };
 
 /// `setgroups`
@@ -187,6 +197,7 @@ pub(super) const SETGROUPS: Fact = Fact {
         Ok(reading(show(trim(&bytes)), &bytes))
     },
     relate: None,
+    same_outside: true,
 };
 
 fn own_or_status(subject: &Subject, field: &str, own: fn() -> u32) -> Result<Reading, Unobserved> {

@@ -34,6 +34,7 @@ pub(super) const ENTRIES: Fact = Fact {
         Ok(reading(names, raw))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `device_nodes`
@@ -56,6 +57,7 @@ pub(super) const DEVICE_NODES: Fact = Fact {
         Ok(reading(found, raw))
     },
     relate: None,
+    same_outside: false,
 };
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

@@ -27,6 +27,7 @@ pub(super) const FDS: Fact = Fact {
     example: "fds: { count: 3 }",
     observe: |subject, _| fds(subject),
     relate: None,
+    same_outside: false,
 };
 
 fn fds(subject: &Subject) -> Result<Reading, Unobserved> {

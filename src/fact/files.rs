@@ -27,6 +27,7 @@ pub(super) const FILES: Fact = Fact {
     example: "files: { /etc/hostname: { not: { empty: true } } }",
     observe: |subject, path| observe(subject, path),
     relate: None,
+    same_outside: false,
 };
 
 fn observe(subject: &Subject, path: &str) -> Result<Reading, Unobserved> {

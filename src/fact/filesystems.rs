@@ -40,6 +40,7 @@ pub(super) const FILESYSTEMS: Fact = Fact {
     example: "filesystems: { /dev/shm: { size: { at_most: 64MiB }, nodev: true } }",
     observe: |subject, path| observe(subject, path),
     relate: None,
+    same_outside: false,
 };
 
 fn observe(subject: &Subject, path: &str) -> Result<Reading, Unobserved> {

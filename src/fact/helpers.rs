@@ -47,6 +47,7 @@ pub(super) const HELPERS: Fact = Fact {
             }
         }
     }),
+    same_outside: false,
 };
 
 fn helpers(subject: &Subject) -> Result<Reading, Unobserved> {

@@ -23,6 +23,7 @@ pub(super) const NICE: Fact = Fact {
         Ok(reading(stat.number(19)?, &stat.bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `signals`
@@ -55,6 +56,7 @@ pub(super) const SIGNALS: Fact = Fact {
     example: "signals: { blocked: empty, ignored: empty }",
     observe: |subject, _| signals(subject),
     relate: None,
+    same_outside: false,
 };
 
 /// `personality`
@@ -87,6 +89,7 @@ pub(super) const PERSONALITY: Fact = Fact {
         Ok(reading(personality(number.ok_or_else(|| malformed(&path, "personality"))?), bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// The flags of include/uapi/linux/personality.h.

@@ -25,6 +25,7 @@ pub(super) const KERNEL_CONFIG: Fact = Fact {
     example: "kernel_config: { CONFIG_NAMESPACES: y }",
     observe: |_, name| observe(name),
     relate: None,
+    same_outside: false,
 };
 
 fn observe(name: &str) -> Result<Reading, Unobserved> {

@@ -33,6 +33,7 @@ pub(super) const KEYRINGS: Fact = Fact {
     example: "keyrings: { session: { differs_from: host } }",
     observe: |_, _| observe(),
     relate: None,
+    same_outside: false,
 };
 
 fn observe() -> Result<Reading, Unobserved> {

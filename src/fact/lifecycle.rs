@@ -40,6 +40,7 @@ pub(super) const ALIVE: Fact = Fact {
         Ok(reading(!matches!(state, "zombie" | "ended"), raw))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `state`
@@ -54,6 +55,7 @@ pub(super) const STATE: Fact = Fact {
     example: "state: { one_of: [running, sleeping] }",
     observe: |subject, _| state(subject).map(|(state, raw)| reading(state, raw)),
     relate: None,
+    same_outside: false,
 };
 
 /// `ended_by`
@@ -72,6 +74,7 @@ pub(super) const ENDED_BY: Fact = Fact {
         None => still_there(subject).map(|raw| reading("none", raw)),
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `exit_code`
@@ -95,6 +98,7 @@ pub(super) const EXIT_CODE: Fact = Fact {
         }
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `parent_death_signal`
@@ -115,6 +119,7 @@ pub(super) const PARENT_DEATH_SIGNAL: Fact = Fact {
         Ok(reading(name, format!("PR_GET_PDEATHSIG: {name}")))
     },
     relate: None,
+    same_outside: false,
 };
 
 fn state(subject: &Subject) -> Result<(&'static str, String), Unobserved> {

@@ -64,6 +64,7 @@ pub(super) const LIMITS_FACT: Fact = Fact {
     example: "limits: { core: { soft: 0 }, nofile: { hard: { at_most: 1048576 } } }",
     observe: |subject, _| if subject.pid().is_some() { limits_of(subject) } else { Ok(own_limits()) },
     relate: None,
+    same_outside: true,
 };
 
 fn own_limits() -> Reading {

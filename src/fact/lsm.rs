@@ -23,4 +23,5 @@ pub(super) const LSM: Fact = Fact {
         }
     },
     relate: None,
+    same_outside: false,
 };

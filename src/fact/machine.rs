@@ -24,6 +24,7 @@ pub(super) const MACHINE: Fact = Fact {
     example: "machine: { cpus: { same_as: host }, memory: { same_as: host } }",
     observe: |_, _| machine(),
     relate: None,
+    same_outside: false,
 };
 
 /// `processor`
@@ -41,6 +42,7 @@ pub(super) const PROCESSOR: Fact = Fact {
         Ok(reading(first_block(&bytes), &bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `boot_time`
@@ -62,6 +64,7 @@ pub(super) const BOOT_TIME: Fact = Fact {
         Ok(reading(seconds, line))
     },
     relate: None,
+    same_outside: false,
 };
 
 fn machine() -> Result<Reading, Unobserved> {

@@ -75,6 +75,9 @@ pub struct Fact {
     pub observe: fn(&Subject, &str) -> Result<Reading, Unobserved>,
     /// Adds to the reading what shows only against others: which namespaces are the host's, which another sandbox's.
     pub relate: Option<fn(&mut Value, &Peers<'_>)>,
+    /// Whether it is by definition the same for the process itself and for the host that looks at it. What the agent says of such
+    /// a fact is held against what the host sees, and is no observation if they differ.
+    pub same_outside: bool,
 }
 
 /// The fact that the host must be asked where this one is related: itself, but for one that the host does not have.

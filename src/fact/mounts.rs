@@ -45,6 +45,7 @@ pub(super) const MOUNTS: Fact = Fact {
     example: "mounts: { /proc: { type: proc, options: { contains_all: [nosuid, nodev, noexec] } } }",
     observe: |subject, path| observe(subject, path),
     relate: None,
+    same_outside: false,
 };
 
 /// `mount_points`
@@ -62,6 +63,7 @@ pub(super) const MOUNT_POINTS: Fact = Fact {
         Ok(reading(points, raw))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// A mount as `posture` has it.

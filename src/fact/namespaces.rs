@@ -65,6 +65,7 @@ pub(super) const NAMESPACES: Fact = Fact {
     example: "namespaces: { own: [pid, mount, uts, ipc, net], shared: [user, cgroup, time] }",
     observe: |subject, _| observe(subject),
     relate: Some(relate),
+    same_outside: true,
 };
 
 fn observe(subject: &Subject) -> Result<Reading, Unobserved> {

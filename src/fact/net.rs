@@ -38,6 +38,7 @@ pub(super) const INTERFACES: Fact = Fact {
         Ok(reading(map, format!("{found:#?}")))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `addresses`
@@ -51,6 +52,7 @@ pub(super) const ADDRESSES: Fact = Fact {
     example: "addresses: { lo: { contains: 127.0.0.1/8 } }",
     observe: |_, _| addresses(),
     relate: None,
+    same_outside: false,
 };
 
 /// `routes`
@@ -73,6 +75,7 @@ pub(super) const ROUTES: Fact = Fact {
     example: "routes: { none: { destination: default } }",
     observe: |subject, _| routes::observe(subject),
     relate: None,
+    same_outside: false,
 };
 
 /// `sockets`
@@ -100,6 +103,7 @@ pub(super) const SOCKETS: Fact = Fact {
     example: "sockets: { abstract: { empty: true } }",
     observe: |subject, _| sockets::observe(subject),
     relate: None,
+    same_outside: false,
 };
 
 fn interface_addresses() -> Result<Vec<InterfaceAddress>, Unobserved> {

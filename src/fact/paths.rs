@@ -72,6 +72,7 @@ pub(super) const PATHS: Fact = Fact {
     example: "paths: { /dev/null: { type: character_device, device: \"1:3\" }, /proc/kcore: masked }",
     observe: |subject, path| observe(subject, path),
     relate: None,
+    same_outside: false,
 };
 
 /// The argument must be an absolute path.

@@ -27,6 +27,7 @@ pub(super) const PIVOTED: Fact = Fact {
     example: "pivoted: true",
     observe: |subject, _| pivoted(subject),
     relate: None,
+    same_outside: false,
 };
 
 fn pivoted(subject: &Subject) -> Result<Reading, Unobserved> {

@@ -100,6 +100,7 @@ pub(super) const POSTURE: Fact = Fact {
         let others: Vec<Peer> = peers.sandboxes.iter().filter(|peer| !peer.itself).cloned().collect();
         relate(value, &Peers { sandboxes: &others, ..*peers });
     }),
+    same_outside: false,
 };
 
 /// Every part, as it is read; [`relate`] makes words of the namespaces and the cgroup.

@@ -20,6 +20,7 @@ pub(super) const PID: Fact = Fact {
         Ok(reading(pid, format!("getpid() = {pid}")))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `ppid`
@@ -40,6 +41,7 @@ pub(super) const PPID: Fact = Fact {
         Ok(reading(ppid, format!("getppid() = {ppid}")))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `nspid`
@@ -57,6 +59,7 @@ pub(super) const NSPID: Fact = Fact {
         Ok(reading(status.numbers("NSpid")?, status.line("NSpid")?))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `session`
@@ -80,6 +83,7 @@ pub(super) const SESSION: Fact = Fact {
         Ok(reading(session, format!("getsid(0) = {session}")))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `tty`
@@ -98,6 +102,7 @@ pub(super) const TTY: Fact = Fact {
         Ok(reading(terminal(device), &stat.bytes))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// `oom_score_adj`
@@ -115,6 +120,7 @@ pub(super) const OOM_SCORE_ADJ: Fact = Fact {
         Ok(reading(number(&bytes).ok_or_else(|| malformed(&path, "number"))?, &bytes))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// `umask`
@@ -131,6 +137,7 @@ pub(super) const UMASK: Fact = Fact {
         Ok(reading(show(status.text("Umask")?), status.line("Umask")?))
     },
     relate: None,
+    same_outside: true,
 };
 
 fn status_number(subject: &Subject, field: &str) -> Result<Reading, Unobserved> {

@@ -37,6 +37,7 @@ pub(super) const PROCESSES: Fact = Fact {
     example: "processes: { some: { pid: 1 } }",
     observe: |subject, _| processes(subject),
     relate: None,
+    same_outside: false,
 };
 
 fn processes(subject: &Subject) -> Result<Reading, Unobserved> {

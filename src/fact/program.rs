@@ -21,6 +21,7 @@ pub(super) const CWD: Fact = Fact {
     example: "cwd: /",
     observe: |subject, _| if subject.pid().is_some() { link(subject, "cwd") } else { working_directory() },
     relate: None,
+    same_outside: false,
 };
 
 /// `root`
@@ -35,6 +36,7 @@ pub(super) const ROOT_DIRECTORY: Fact = Fact {
     example: "root: /",
     observe: |subject, _| link(subject, "root"),
     relate: None,
+    same_outside: false,
 };
 
 /// `exe`
@@ -49,6 +51,7 @@ pub(super) const EXE: Fact = Fact {
     example: "exe: { starts_with: / }",
     observe: |subject, _| link(subject, "exe"),
     relate: None,
+    same_outside: false,
 };
 
 /// `cmdline`
@@ -65,6 +68,7 @@ pub(super) const CMDLINE: Fact = Fact {
         Ok(reading(split_at_nul(&bytes), &bytes))
     },
     relate: None,
+    same_outside: true,
 };
 
 /// `env`
@@ -85,6 +89,7 @@ pub(super) const ENV: Fact = Fact {
         Ok(reading(environment(&bytes), &bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 fn link(subject: &Subject, name: &str) -> Result<Reading, Unobserved> {

@@ -17,6 +17,7 @@ pub(super) const SYSCTLS: Fact = Fact {
     example: "sysctls: { net.ipv4.ip_forward: \"0\" }",
     observe: |_, name| sysctl(name),
     relate: None,
+    same_outside: false,
 };
 
 fn sysctl(name: &str) -> Result<Reading, Unobserved> {

@@ -30,6 +30,7 @@ pub(super) const UNAME: Fact = Fact {
     example: "uname: { sysname: Linux, release: { same_as: host } }",
     observe: |_, _| Ok(uname()),
     relate: None,
+    same_outside: false,
 };
 
 /// `hostname`
@@ -46,6 +47,7 @@ pub(super) const HOSTNAME: Fact = Fact {
         Ok(reading(show(uname.nodename().to_bytes()), uname.nodename().to_bytes()))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `os_release`
@@ -63,6 +65,7 @@ pub(super) const OS_RELEASE: Fact = Fact {
         Ok(reading(os_release(&bytes), &bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 /// `time_offsets`
@@ -86,6 +89,7 @@ pub(super) const TIME_OFFSETS: Fact = Fact {
     example: "time_offsets: { monotonic: 0, boottime: 0 }",
     observe: |subject, _| time_offsets(subject),
     relate: None,
+    same_outside: true,
 };
 
 /// `boot_id`
@@ -102,6 +106,7 @@ pub(super) const BOOT_ID: Fact = Fact {
         Ok(reading(show(trim(&bytes)), &bytes))
     },
     relate: None,
+    same_outside: false,
 };
 
 fn uname() -> Reading {

@@ -45,8 +45,8 @@ pub struct Claimed {
 pub struct Tried {
     /// Its name.
     pub name: String,
-    /// Whether there was no sandbox at all, so that nothing may pass.
-    pub null: bool,
+    /// What it left of the sandbox.
+    pub kind: Left,
     /// What was said where a claim under it was broken: if all were, then why it could not be made.
     pub trouble: Option<String>,
 }
@@ -66,6 +66,18 @@ pub struct Idle {
     pub ended: Ended,
     /// What was said, if it was not judged.
     pub reason: Option<String>,
+}
+
+/// What a way of breaking leaves of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// All but one thing.
+    AllButOne,
+    /// Nothing, or next to nothing: what passes says nothing of a sandbox.
+    Nothing,
+    /// Nothing, and something that pretends: what passes has been deceived, and what fails proves nothing of the claim.
+    Pretence,
 }
 
 /// What is to be said of a claim.
@@ -115,7 +127,7 @@ impl Claimed {
                 .iter()
                 .any(|(place, other)| breakages[*place].name == super::trials::NONE && *other == ended)
         };
-        let failed = self.tried.iter().any(|(_, ended)| *ended == Ended::Failed);
+        let failed = self.caught().any(|place| breakages[place].kind != Left::Pretence);
         match self.sound {
             Ended::Passed if self.holds_anywhere && under_null(Ended::Failed) => Verdict::NotAnywhere,
             Ended::Passed if self.holds_anywhere => Verdict::Anywhere,
@@ -152,7 +164,21 @@ impl Findings {
 
     /// The breakages of one thing at a time, each with its place.
     pub fn one_off(&self) -> impl Iterator<Item = (usize, &Tried)> {
-        self.breakages.iter().enumerate().filter(|(_, tried)| !tried.null)
+        self.breakages.iter().enumerate().filter(|(_, tried)| tried.kind == Left::AllButOne)
+    }
+
+    /// The breakages that leave nothing of a sandbox, each with its place.
+    pub fn nulls(&self) -> impl Iterator<Item = (usize, &Tried)> {
+        self.breakages.iter().enumerate().filter(|(_, tried)| tried.kind != Left::AllButOne)
+    }
+
+    /// The claims that were deceived: they passed where nothing was what it seemed.
+    pub fn deceived(&self) -> impl Iterator<Item = (&Claimed, &Tried)> {
+        let pretences = self.nulls().filter(|(_, tried)| tried.kind == Left::Pretence);
+        pretences.flat_map(|(place, tried)| {
+            let passed = move |claim: &&Claimed| claim.tried.contains(&(place, Ended::Passed));
+            self.claims.iter().filter(passed).map(move |claim| (claim, tried))
+        })
     }
 
     /// How many breakages of one thing were caught, and how many could be.
@@ -170,7 +196,7 @@ impl Findings {
     /// Whether there is something that may not be.
     pub fn is_denied(&self, denied: &[Denied], least_caught: u32) -> bool {
         let (caught, judged) = self.score();
-        denied.contains(&Denied::Vacuous) && self.vacuous() > 0
+        denied.contains(&Denied::Vacuous) && (self.vacuous() > 0 || self.deceived().next().is_some())
             || denied.contains(&Denied::Blind) && caught < judged
             || caught * 100 < judged * least_caught as usize
     }

@@ -6,6 +6,6 @@ mod proof;
 mod quarantine;
 mod trials;
 
-pub use findings::{Caught, Claimed, Denied, Findings, Idle, Tried, Verdict};
+pub use findings::{Caught, Claimed, Denied, Findings, Idle, Left, Tried, Verdict};
 pub use proof::{Extent, Progress, prove};
 pub use quarantine::enter as enter_quarantine;

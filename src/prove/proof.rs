@@ -90,7 +90,7 @@ fn idle(claim: &Claimed, line: usize, what: &str, outcome: &Outcome) -> Idle {
 }
 
 fn tried(way: &Way) -> Tried {
-    Tried { name: way.name.clone(), null: way.is_null(), trouble: None }
+    Tried { name: way.name.clone(), kind: way.kind, trouble: None }
 }
 
 fn try_all(

@@ -15,6 +15,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::{Mode, SFlag, mknod, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Gid, Pid, Uid, chown};
@@ -27,53 +28,75 @@ pub fn enter() -> Result<Option<ExitCode>> {
     if !Uid::effective().is_root() {
         return Ok(None);
     }
-    let flags = CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC;
-    unshare(flags).map_err(|errno| Failure::new("unshare", &[&flags], errno))?;
+    unshare(KINDS).map_err(|errno| Failure::new("unshare", &[&KINDS], errno))?;
     match sys::fork(false)? {
-        Cloned::Child => furnish().map(|()| None),
-        Cloned::Parent(child) => wait(child.pid).map(Some),
+        Cloned::Child => furnish().and_then(|()| begin()),
+        Cloned::Parent(init) => wait(init.pid, |_| true).map(Some),
     }
 }
 
-/// Hands on what asks for the end, so that it ends cleanly; Ctrl-C reaches the whole terminal by itself.
-fn wait(child: i32) -> Result<ExitCode> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
+/// What a sandbox can share with its host and do harm by.
+const KINDS: CloneFlags = CloneFlags::CLONE_NEWPID
+    .union(CloneFlags::CLONE_NEWNS)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWIPC);
+
+/// The quarantine's init lets the proof go on in another process: `kill -TERM 1` in a shared PID namespace must not end it.
+fn begin() -> Result<Option<ExitCode>> {
+    match sys::fork(false)? {
+        Cloned::Child => die_with_parent().map(|()| None),
+        // Who signals from outside has no PID here (pid_namespaces(7)).
+        Cloned::Parent(proof) => wait(proof.pid, |sender| sender == 0).map(Some),
     }
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)
-        .map_err(|errno| Failure::new("sigprocmask", &[], errno))?;
+}
+
+/// Hands on what asks for the end, if it comes from whom it may, so that the proof ends cleanly; Ctrl-C reaches the whole terminal by itself.
+fn wait(child: i32, may: fn(u32) -> bool) -> Result<ExitCode> {
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        set.add(signal);
+    }
+    let failed = |call| move |errno| Failure::new(call, &[], errno);
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None).map_err(failed("sigprocmask"))?;
+    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(failed("signalfd"))?;
     loop {
         // It may have ended before the signals were blocked.
         if let Some(code) = ended(child)? {
             return Ok(code);
         }
-        if let Ok(Signal::SIGTERM | Signal::SIGHUP) = signals.wait() {
+        let Ok(Some(signal)) = signals.read_signal() else { continue };
+        let asks = [libc::SIGTERM, libc::SIGHUP].contains(&i32::try_from(signal.ssi_signo).unwrap_or(0));
+        if asks && may(signal.ssi_pid) {
             let _ = kill(Pid::from_raw(child), Signal::SIGTERM);
         }
     }
 }
 
+/// How the child ended, if it has; other children are waited for and forgotten, as an init must.
 fn ended(child: i32) -> Result<Option<ExitCode>> {
-    match waitpid(Pid::from_raw(child), Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(_, status)) => {
-            Ok(Some(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))))
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid.as_raw() == child => {
+                return Ok(Some(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid.as_raw() == child => {
+                return Ok(Some(ExitCode::from(128_u8.saturating_add(signal as u8))));
+            }
+            Ok(WaitStatus::StillAlive) => return Ok(None),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Failure::new("waitpid", &[&child], errno)),
         }
-        Ok(WaitStatus::Signaled(_, signal, _)) => {
-            Ok(Some(ExitCode::from(128_u8.saturating_add(signal as u8))))
-        }
-        Ok(_) | Err(Errno::EINTR) => Ok(None),
-        Err(errno) => Err(Failure::new("waitpid", &[&child], errno)),
     }
+}
+
+fn die_with_parent() -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))
 }
 
 fn furnish() -> Result<()> {
     // Its namespaces must not outlive whoever waits for it.
-    prctl::set_pdeathsig(Signal::SIGKILL)
-        .map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))?;
+    die_with_parent()?;
     mount_at("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount_at("proc", "/proc", Some("proc"), quiet)?;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
+use super::findings::Left;
 use crate::engine::{Making, Trial};
 use crate::plan::{Group, Plan, Test};
 use crate::sandbox::native::Breakage;
@@ -16,6 +17,8 @@ pub(super) const NONE: &str = "no sandbox at all";
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) name: String,
+    /// What it leaves of a sandbox.
+    pub(super) kind: Left,
     /// By this runtime instead of the test's own.
     pub(super) runtime: Option<&'static dyn Runtime>,
     /// Broken so: what has one name may be done in several ways, each to other tests.
@@ -24,13 +27,6 @@ pub(super) struct Way {
 
 /// One way of breaking, and the tests that it can be tried on, by their places in the plan.
 pub(super) type Variant = (Option<Breakage>, Vec<usize>);
-
-impl Way {
-    /// Whether there is no sandbox of the settings at all.
-    pub(super) const fn is_null(&self) -> bool {
-        self.runtime.is_some()
-    }
-}
 
 /// The longest that a claim may take in a broken sandbox.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(10);
@@ -50,15 +46,17 @@ fn nulls(sound: &[Sound]) -> Vec<Way> {
     let places = |wanted: &dyn Fn(&Test) -> bool| {
         sound.iter().filter(|(_, test)| wanted(test)).map(|(place, _)| *place).collect()
     };
-    let by = |(name, runtime): (&str, &'static dyn Runtime)| Way {
+    let by = |kind: Left, (name, runtime): (&str, &'static dyn Runtime)| Way {
         name: name.to_owned(),
+        kind,
         runtime: Some(runtime),
         variants: vec![(None, places(&|test| runtime.isolates() || test.only_observes()))],
     };
-    let mut ways: Vec<Way> = sandbox::nulls().into_iter().map(by).collect();
+    let mut ways: Vec<Way> = sandbox::nulls().into_iter().map(|null| by(Left::Nothing, null)).collect();
+    ways.extend(sandbox::pretenders().into_iter().map(|pretender| by(Left::Pretence, pretender)));
     ways.extend(sandbox::by_name("native").map(|native| Way {
         variants: vec![(Some(Breakage::bare_chroot()), places(&|_| true))],
-        ..by(("a bare chroot with the host's /proc, /sys and /dev", native))
+        ..by(Left::Nothing, ("a bare chroot with the host's /proc, /sys and /dev", native))
     }));
     ways
 }
@@ -79,6 +77,7 @@ fn one_off(sound: &[Sound]) -> Vec<Way> {
     let some = |(breakage, tests): (Breakage, Vec<usize>)| (Some(breakage), tests);
     let way = |(name, variants): (String, IndexMap<Breakage, Vec<usize>>)| Way {
         name,
+        kind: Left::AllButOne,
         runtime: None,
         variants: variants.into_iter().map(some).collect(),
     };

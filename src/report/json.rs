@@ -1,16 +1,18 @@
 //! JSON lines: one object for each test, one for the run.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use serde::Serialize;
 
+use super::output::Output;
 use crate::engine::{Ended, Event, Listener, Outcome, Trouble};
 use crate::plan::Test;
 
 /// Writes events to standard output, a line each.
 #[derive(Debug, Default)]
-pub struct Json {}
+pub struct Json {
+    output: Output,
+}
 
 /// A line. `type` says which it is.
 #[derive(Serialize)]
@@ -59,9 +61,12 @@ impl Listener for Json {
             }),
         };
         if let Ok(text) = serde_json::to_string(&line) {
-            // A reader that has gone needs no more lines.
-            let _ = writeln!(std::io::stdout(), "{text}");
+            self.output.line(&text);
         }
+    }
+
+    fn lost(&self) -> Option<&std::io::Error> {
+        self.output.lost()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is told of a run: one file per format, each a listener to the engine's events.
 
 mod json;
+mod output;
 mod pretty;
 pub mod proof;
 mod trouble;

@@ -1,12 +1,12 @@
 //! For people: each claim in the order of the specs, then the numbers, then the evidence.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::trouble;
+use super::{output::Output, trouble};
 use crate::engine::{Ended, Event, Listener, Outcome, Summary};
 use crate::plan::{Entry, Plan, Test};
 
@@ -25,6 +25,7 @@ pub struct Pretty {
     /// What is red, by its place in the plan.
     evidence: BTreeMap<usize, String>,
     progress: bool,
+    output: Output,
 }
 
 /// What is told of a test once it is its turn.
@@ -49,6 +50,7 @@ impl Pretty {
             tests: plan.entries.len(),
             evidence: BTreeMap::new(),
             progress: std::io::stderr().is_terminal() && std::io::stdout().is_terminal(),
+            output: Output::default(),
         }
     }
 
@@ -76,10 +78,10 @@ impl Pretty {
     fn tell(&mut self, line: &Line) {
         if line.scenario != self.scenario {
             let gap = if self.scenario.is_empty() { "" } else { "\n" };
-            say(&format!("{gap}{}", line.scenario));
+            self.output.line(&format!("{gap}{}", line.scenario));
             self.scenario.clone_from(&line.scenario);
         }
-        say(&line.text);
+        self.output.line(&line.text);
     }
 
     fn show_progress(&self) {
@@ -94,18 +96,19 @@ impl Pretty {
         }
     }
 
-    fn finish(&self, summary: &Summary, took: Duration) {
-        say(&format!("\n{}", totals(summary, took)));
+    fn finish(&mut self, summary: &Summary, took: Duration) {
+        self.output.line(&format!("\n{}", totals(summary, took)));
         for (reason, count) in &summary.reasons {
-            say(&format!("  {count:>4} × {reason}"));
+            self.output.line(&format!("  {count:>4} × {reason}"));
         }
         if summary.required > 0 {
-            say(&format!("{} of the skipped claims were required to be measured", summary.required));
+            self.output
+                .line(&format!("{} of the skipped claims were required to be measured", summary.required));
         } else if summary.measured() == 0 && self.evidence.is_empty() {
-            say("nothing was measured");
+            self.output.line("nothing was measured");
         }
         for block in self.evidence.values() {
-            say(&format!("\n{block}"));
+            self.output.line(&format!("\n{block}"));
         }
     }
 }
@@ -117,6 +120,10 @@ impl Listener for Pretty {
             Event::Ended { entry, test, outcome, .. } => self.end(entry, *test, outcome),
             Event::Finished { summary, took } => self.finish(summary, *took),
         }
+    }
+
+    fn lost(&self) -> Option<&std::io::Error> {
+        self.output.lost()
     }
 }
 
@@ -163,9 +170,4 @@ fn totals(summary: &Summary, took: Duration) -> String {
         Ended::ALL.iter().map(|ended| format!("{} {}", summary.of(*ended), ended.word())).collect();
     let claims = if all == 1 { "claim" } else { "claims" };
     format!("{all} {claims}: {}; {:.2} s", counts.join(", "), took.as_secs_f64())
-}
-
-fn say(text: &str) {
-    // A reader that has gone needs no more lines.
-    let _ = writeln!(anstream::stdout(), "{text}");
 }

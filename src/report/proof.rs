@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::engine::Ended;
-use crate::prove::{Caught, Claimed, Findings, Idle, Progress, Tried, Verdict};
+use crate::prove::{Caught, Claimed, Findings, Idle, Left, Progress, Tried, Verdict};
 
 /// A progress line on a terminal's standard error.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub fn json(findings: &Findings) -> String {
         .enumerate()
         .map(|(place, tried)| {
             let by: Vec<&str> = catchers(findings, place).map(|claim| claim.name.as_str()).collect();
-            json!({ "name": tried.name, "null": tried.null, "caught": findings.caught(place), "by": by, "trouble": tried.trouble })
+            json!({ "name": tried.name, "leaves": tried.kind, "caught": findings.caught(place), "by": by, "trouble": tried.trouble })
         })
         .collect();
     let (caught, judged) = findings.score();
@@ -112,7 +112,7 @@ pub fn json(findings: &Findings) -> String {
 /// The nulls, and the breakages by their kind, for a document.
 pub fn markdown(findings: &Findings) -> String {
     let mut text = "| without a sandbox | claims judged | passed | failed | could not be observed |\n| --- | ---: | ---: | ---: | ---: |\n".to_owned();
-    for (place, tried) in findings.breakages.iter().enumerate().filter(|(_, tried)| tried.null) {
+    for (place, tried) in findings.nulls() {
         let [passed, failed, broken] = ended(findings, place);
         let _ = writeln!(
             text,
@@ -160,7 +160,7 @@ fn area(claim: &Claimed) -> &str {
 
 fn nulls(findings: &Findings) -> String {
     let mut text = "\nWithout a sandbox:\n".to_owned();
-    for (place, tried) in findings.breakages.iter().enumerate().filter(|(_, tried)| tried.null) {
+    for (place, tried) in findings.nulls() {
         let [passed, failed, broken] = ended(findings, place);
         let all = passed + failed + broken;
         let _ = writeln!(
@@ -218,6 +218,10 @@ fn complaints(findings: &Findings) -> String {
     for claim in &findings.claims {
         text.push_str(&complaint(claim, findings));
     }
+    for (claim, tried) in findings.deceived() {
+        let place = format!("{}:{}", claim.file.display(), claim.line);
+        let _ = writeln!(text, "deceived: {place}: {}\n  it passes on {}", claim.name, tried.name);
+    }
     text.push_str(&blind_spots(findings));
     for (place, tried) in findings.one_off() {
         if findings.caught(place) == Caught::Unjudged {
@@ -270,8 +274,9 @@ fn complaint(claim: &Claimed, findings: &Findings) -> String {
 
 /// A claim that cannot be observed under a breakage has not caught it.
 fn only_broken(claim: &Claimed, findings: &Findings) -> String {
-    let broken =
-        |(place, ended): &&(usize, Ended)| *ended == Ended::Broken && !findings.breakages[*place].null;
+    let broken = |(place, ended): &&(usize, Ended)| {
+        *ended == Ended::Broken && findings.breakages[*place].kind == Left::AllButOne
+    };
     let names: Vec<&str> = claim
         .tried
         .iter()

@@ -14,9 +14,10 @@ pub mod run_directory;
 mod running;
 mod runtime;
 mod streams;
+mod vouch;
 
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
-pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names, nulls};
+pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names, nulls, pretenders};
 pub use streams::{Captured, Commanded};

@@ -39,11 +39,15 @@ impl RunDirectory {
                 .mode(0o700)
                 .create(&path)
                 .map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
-            // Between the two calls another run may have taken it for a dead one's.
-            let Some(lock) = lock(&path)? else { continue };
-            let stage = path.join(STAGE);
-            fs::create_dir(&stage).map_err(|error| Failure::from_io("mkdir", &[&stage], &error))?;
-            return Ok(Self { path, tag, _lock: lock });
+            match set_up(&path) {
+                // Between the two calls another run may have taken it for a dead one's.
+                Ok(None) => {}
+                Ok(Some(lock)) => return Ok(Self { path, tag, _lock: lock }),
+                Err(failure) => {
+                    remove(&path, &tag);
+                    return Err(failure);
+                }
+            }
         }
     }
 
@@ -106,12 +110,23 @@ fn directory_name(tag: &str) -> String {
     format!("airtight-{}-{tag}", Uid::effective())
 }
 
+/// Takes the new directory. `None`: it is there no longer.
+fn set_up(path: &Path) -> Result<Option<File>> {
+    let Some(lock) = lock(path)? else { return Ok(None) };
+    let stage = path.join(STAGE);
+    fs::create_dir(&stage).map_err(|error| Failure::from_io("mkdir", &[&stage], &error))?;
+    Ok(Some(lock))
+}
+
 /// Locks the directory itself. `None`: it is there no longer.
 fn lock(path: &Path) -> Result<Option<File>> {
-    let Ok(file) = open(path) else { return Ok(None) };
-    file.lock().map_err(|error| Failure::from_io("flock", &[&path], &error))?;
-    let same = open(path).and_then(|found| Ok(found.metadata()?.ino() == file.metadata()?.ino()));
-    Ok(same.unwrap_or(false).then_some(file))
+    let locked = open(path).and_then(|file| file.lock().map(|()| file));
+    let same =
+        locked.and_then(|file| Ok((open(path)?.metadata()?.ino() == file.metadata()?.ino()).then_some(file)));
+    match same {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        same => same.map_err(|error| Failure::from_io("flock", &[&path], &error)),
+    }
 }
 
 /// Never through a symbolic link: anyone can put one into /tmp.

@@ -147,7 +147,8 @@ impl Sandbox {
         let streams = Streams::new()?;
         let token = random_word()?;
         let process = self.door.enter(nursery, &Role::Agent { token: token.clone() }, streams.inside())?;
-        let (mut channel, stderr) = streams.into_channel(token)?;
+        let (channel, stderr) = streams.into_channel(token)?;
+        let mut channel = channel.vouched_by(Box::new(process.known()?));
         match channel.hello(deadline) {
             Ok(_) => Ok(Further { process, channel, _stderr: stderr }),
             Err(error) => Err(match process.failed() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::command::{Null, Unshare};
+use super::command::{Idle, Liar, Null, Unshare};
 use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
@@ -145,6 +145,16 @@ static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
 /// What is no sandbox, whatever it claims to be, each with what it is.
 pub fn nulls() -> Vec<(&'static str, &'static dyn Runtime)> {
     vec![("no sandbox at all", &Null)]
+}
+
+/// Nulls that pretend: they run nothing of what they are given, so that on none of them may any claim pass, not even one that holds
+/// anywhere. Nothing is done to the host.
+pub fn pretenders() -> Vec<(&'static str, &'static dyn Runtime)> {
+    vec![
+        ("what exits with 0 and does nothing", &Idle::SUCCEEDS),
+        ("what exits with 1", &Idle::FAILS),
+        ("a liar in the agent's place", &Liar),
+    ]
 }
 
 /// The runtime of this name.

@@ -78,6 +78,15 @@ pub fn unblock_signals() {
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 
+/// Goes on with `life`, and ends the process should that panic: a cloned child must not unwind into its copy of the parent's stack.
+pub fn or_exit(life: impl FnOnce() -> std::convert::Infallible) -> ! {
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(life));
+    exit_now(PANICKED)
+}
+
+/// The exit status of a program that panics, as Rust's runtime has it.
+const PANICKED: i32 = 101;
+
 /// Ends the process at once (_exit(2)): a cloned child must not run the destructors and exit handlers it has a copy of.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit(2) has no preconditions.

@@ -54,7 +54,12 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> Result<()> {
 
 /// Receives one message; `None` when the peer has gone.
 pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<Packet>> {
-    let mut bytes = vec![0; length_of_next(socket)?];
+    let length = length_of_next(socket)?;
+    // What a peer said before it reset the connection is still there, for the next call.
+    if length == 0 {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; length];
     let mut control = cmsg_space!([RawFd; MOST_FDS]);
     let (length, fds) = receive_into(socket, &mut bytes, &mut control)?;
     bytes.truncate(length);

@@ -27,7 +27,9 @@ pub(in super::super) fn feed(
     let mut child = command.spawn().map_err(|error| format!("the unpacker cannot be started: {error}"))?;
     let output = child.stdout.take();
     std::thread::scope(|scope| {
-        let answer = scope.spawn(|| output.map_or(Ok((Vec::new(), None)), read));
+        let answer = std::thread::Builder::new()
+            .spawn_scoped(scope, || output.map_or(Ok((Vec::new(), None)), read))
+            .map_err(|error| without_reader(&mut child, &error))?;
         let sent = send(&mut stream, &mut child);
         let answer = answer.join().map_err(|_| "the reader of the unpacker's answer panicked".to_owned());
         let status = child.wait().map_err(|error| error.to_string())?;
@@ -40,6 +42,14 @@ pub(in super::super) fn feed(
             _ => Err(format!("the unpacker ended without an answer: {status}")),
         }
     })
+}
+
+/// Nobody would hear the unpacker: it is ended.
+fn without_reader(child: &mut Child, error: &std::io::Error) -> String {
+    // Both fail only for a process that is gone.
+    let _ = child.kill();
+    let _ = child.wait();
+    format!("no thread can be started for the unpacker's answer: {error}")
 }
 
 /// Sends all of it, and closes the pipe. An unpacker that reads no further has a reason, which it tells.

@@ -16,6 +16,8 @@ pub(super) struct Bundle {
     pub(super) binds: Vec<(PathBuf, String)>,
     /// The program and its arguments, but for the token.
     pub(super) words: Vec<String>,
+    /// The dynamic loader among the words, where it is on the host.
+    pub(super) loader: Option<PathBuf>,
 }
 
 /// This very program, with all it needs.
@@ -25,7 +27,7 @@ pub(super) fn own_program() -> Result<Bundle, StartError> {
     let target = format!("{DIRECTORY}/airtight");
     let mut binds = vec![(program, target.clone())];
     let mut words = Vec::new();
-    if let Some(interpreter) = closure.interpreter {
+    if let Some(interpreter) = closure.interpreter.clone() {
         let loader = format!("{DIRECTORY}/ld.so");
         binds.push((interpreter, loader.clone()));
         words.extend([loader, "--library-path".to_owned(), DIRECTORY.to_owned()]);
@@ -33,7 +35,7 @@ pub(super) fn own_program() -> Result<Bundle, StartError> {
     let libraries = closure.libraries.into_iter();
     binds.extend(libraries.map(|library| (library.path, format!("{DIRECTORY}/{}", library.name))));
     words.extend([target, ROLE.to_owned()]);
-    Ok(Bundle { binds, words })
+    Ok(Bundle { binds, words, loader: closure.interpreter })
 }
 
 /// Whether this executable, as `/proc/PID/exe` names it, is the bundled agent's or this very program.

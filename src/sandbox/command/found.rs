@@ -1,14 +1,15 @@
 //! Finding the agent's process from the host, by the token on its command line.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-use crate::fact::Subject;
 use crate::sandbox::runtime::StartError;
+use crate::sandbox::vouch::vouch;
 use crate::sys::{Failure, Result as SysResult};
 
 /// A process that was found.
@@ -30,13 +31,18 @@ impl Found {
     }
 }
 
-/// The host's PID of the process whose command line carries the token, checked against the PID that the agent reported:
-/// it must be the last of the process's `NSpid` (proc(5)).
-pub(super) fn agent(token: &str, reported: i32, deadline: Instant) -> Result<Found, StartError> {
+/// The host's PID of the process whose command line carries the token, vouched for: it runs this program, if by this loader, and
+/// has the PID that the agent reported.
+pub(super) fn agent(
+    token: &str,
+    reported: i32,
+    loader: Option<&Path>,
+    deadline: Instant,
+) -> Result<Found, StartError> {
     loop {
         if let Some(found) = processes().find_map(|pid| find(pid, token)) {
-            let seen = inner_pid(found.pid);
-            return if seen == Some(reported) { Ok(found) } else { Err(mismatch(found.pid, seen, reported)) };
+            let vouched = vouch(found.pid, found.pidfd.as_fd(), reported, loader);
+            return vouched.map(|()| found).map_err(StartError::NotFound);
         }
         if Instant::now() >= deadline {
             return Err(StartError::NotFound("no process carries its token".to_owned()));
@@ -52,13 +58,6 @@ fn find(pid: i32, token: &str) -> Option<Found> {
     carries(pid, token).then_some(Found { pid, pidfd })
 }
 
-fn mismatch(pid: i32, seen: Option<i32>, reported: i32) -> StartError {
-    let seen = seen.map_or_else(|| "unreadable".to_owned(), |pid| pid.to_string());
-    StartError::NotFound(format!(
-        "process {pid} carries its token, but its NSpid ends in {seen} and the agent says {reported}"
-    ))
-}
-
 /// The word itself, not a part of a longer one: the runtime's own command line carries it too, but as one of its words it
 /// stands last, behind the role, and that process is not yet the agent. The agent has no such words before the role.
 fn carries(pid: i32, token: &str) -> bool {
@@ -67,13 +66,6 @@ fn carries(pid: i32, token: &str) -> bool {
     let ends_with_token = words.last().is_some_and(|word| *word == token.as_bytes());
     ends_with_token
         && fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| super::bundle::is_agent(&exe))
-}
-
-fn inner_pid(pid: i32) -> Option<i32> {
-    let status = fs::read(Subject::other(pid, None).proc_file("status")).ok()?;
-    let status = String::from_utf8_lossy(&status).into_owned();
-    let line = status.lines().find(|line| line.starts_with("NSpid:"))?;
-    line.split_ascii_whitespace().last()?.parse().ok()
 }
 
 fn processes() -> impl Iterator<Item = i32> {

@@ -3,9 +3,13 @@
 
 mod bundle;
 mod found;
+mod idle;
+mod liar;
 mod null;
 mod unshare;
 
 pub(super) use found::Found;
+pub(super) use idle::Idle;
+pub(super) use liar::Liar;
 pub(super) use null::Null;
 pub(super) use unshare::Unshare;

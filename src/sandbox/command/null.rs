@@ -42,7 +42,7 @@ impl Runtime for Null {
                 let (mut channel, stderr) = streams.into_channel(token.clone())?;
                 let hello = channel.hello(order.deadline);
                 let hello = hello.map_err(|error| StartError::Agent { error, stderr: drain(&stderr) })?;
-                let found = found::agent(&token, hello.pid, order.deadline)?;
+                let found = found::agent(&token, hello.pid, None, order.deadline)?;
                 Ok(Sandbox::with_agent(first, Some(found), channel, stderr, Box::new(OpenDoor)))
             }
         }

@@ -70,7 +70,7 @@ impl Runtime for Unshare {
 }
 
 fn start_agent(nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
-    let Bundle { binds, mut words } = bundle::own_program()?;
+    let Bundle { binds, mut words, loader } = bundle::own_program()?;
     let token = random_word()?;
     words.push(token.clone());
     let streams = Streams::new()?;
@@ -78,7 +78,7 @@ fn start_agent(nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartErr
     let (mut channel, stderr) = streams.into_channel(token.clone())?;
     match channel.hello(order.deadline) {
         Ok(hello) => {
-            let found = found::agent(&token, hello.pid, order.deadline)?;
+            let found = found::agent(&token, hello.pid, loader.as_deref(), order.deadline)?;
             let door = NativeDoor::boxed(as_found(found.pid), found.pid);
             Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
         }

@@ -210,8 +210,10 @@ fn settings(limits: &CgroupLimits) -> Vec<Setting> {
 
 /// (controllers, path) of each hierarchy; no controllers: version 2.
 fn membership(pid: i32) -> Result<Vec<(Vec<String>, String)>> {
-    let failed = |error: procfs::ProcError| {
-        Failure::new("read", &[&format!("/proc/{pid}/cgroup: {error}")], nix::errno::Errno::EIO)
+    let path = format!("/proc/{pid}/cgroup");
+    let failed = |error: procfs::ProcError| match error {
+        procfs::ProcError::Io(error, _) => Failure::from_io("read", &[&path], &error),
+        other => Failure::new("read", &[&format!("{path}: {other}")], nix::errno::Errno::EIO),
     };
     let groups = Process::new(pid).and_then(|process| process.cgroups()).map_err(failed)?;
     let parts = groups.into_iter().map(|group| {

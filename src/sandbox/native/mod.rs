@@ -36,6 +36,6 @@ pub use defects::Defect;
 pub(in crate::sandbox) use identity::write_maps;
 pub use poison::Poison;
 pub use runtime::Native;
-pub(in crate::sandbox) use runtime::NativeDoor;
+pub(in crate::sandbox) use runtime::{NativeDoor, start_agent_on};
 pub use seccomp::{ProfileError, compile as compile_seccomp};
 pub use survey::kernel_has;

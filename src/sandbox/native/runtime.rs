@@ -39,25 +39,45 @@ impl Runtime for Native {
     }
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
-        let stage = nursery.run().stage();
-        let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
-        let settings = broken.as_ref().unwrap_or(order.settings);
-        let mut blueprint = resolve::resolve(settings, order.image, &stage, order.directory)?;
-        if let Some(breakage) = order.breakage {
-            breakage.apply(&mut blueprint);
-        }
-        let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
-        if copied {
+        resolved(nursery, order, |blueprint| start(nursery, order.first, blueprint))
+    }
+}
+
+/// Starts an agent in a sandbox as ordered, on streams that are someone else's.
+pub(in crate::sandbox) fn start_agent_on(
+    nursery: &Nursery,
+    order: &Order<'_>,
+    token: &str,
+    streams: [i32; 3],
+) -> Result<Process, StartError> {
+    let role = Role::Agent { token: token.to_owned() };
+    resolved(nursery, order, |blueprint| Ok(make(nursery, blueprint, role.clone(), streams)?))
+}
+
+/// Starts what is ordered; a second time, with a copy of the image, where its file system cannot be mounted with an id map.
+fn resolved<T>(
+    nursery: &Nursery,
+    order: &Order<'_>,
+    start: impl Fn(&Blueprint) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let stage = nursery.run().stage();
+    let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
+    let settings = broken.as_ref().unwrap_or(order.settings);
+    let mut blueprint = resolve::resolve(settings, order.image, &stage, order.directory)?;
+    if let Some(breakage) = order.breakage {
+        breakage.apply(&mut blueprint);
+    }
+    let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
+    if copied {
+        use_copy(&mut blueprint)?;
+    }
+    match start(&blueprint) {
+        Err(StartError::Nursery(NurseryError::Setup(failure))) if failure.call == MAPPING => {
+            COPIED.lock().unwrap_or_else(PoisonError::into_inner).insert(order.image.to_owned());
             use_copy(&mut blueprint)?;
+            start(&blueprint)
         }
-        match start(nursery, order.first, &blueprint) {
-            Err(StartError::Nursery(NurseryError::Setup(failure))) if failure.call == MAPPING => {
-                COPIED.lock().unwrap_or_else(PoisonError::into_inner).insert(order.image.to_owned());
-                use_copy(&mut blueprint)?;
-                start(nursery, order.first, &blueprint)
-            }
-            other => other,
-        }
+        other => other,
     }
 }
 
@@ -88,7 +108,7 @@ fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, Start
     let token = random_word()?;
     let first = make(nursery, &blueprint, Role::Agent { token: token.clone() }, streams.inside())?;
     let (channel, stderr) = streams.into_channel(token)?;
-    let pid = first.pid();
+    let (pid, channel) = (first.pid(), channel.vouched_by(Box::new(first.known()?)));
     // Its hello is waited for when it is first needed: whoever asks a question at once need not wait twice.
     Ok(Sandbox::with_agent(first, None, channel, stderr, NativeDoor::boxed(blueprint, pid)))
 }

@@ -1,7 +1,7 @@
 //! The runner's side: starting the nursery, and the processes it makes.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
@@ -15,10 +15,14 @@ use super::serve;
 use crate::fact::{Bait, Ended, Subject};
 use crate::sandbox::native::poison::VARIABLE;
 use crate::sandbox::run_directory::RunDirectory;
+use crate::sandbox::vouch::Known;
 use crate::sys::{self, Cloned, Failure, pipe};
 
 /// How long the nursery may take to answer a request.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a killed process may take to be gone before it is killed again.
+const BETWEEN_KILLS: Duration = Duration::from_millis(100);
 
 /// Why a process could not be made or watched.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,9 @@ pub enum NurseryError {
     /// The nursery has gone.
     #[error("the nursery process has gone")]
     Gone,
+    /// The nursery could not go on: a system call failed on its side.
+    #[error("the nursery process could not go on: {0}")]
+    Stopped(Failure),
     /// It did not answer in time.
     #[error("the nursery did not answer in time")]
     Late,
@@ -49,6 +56,8 @@ pub struct Nursery {
     farewell: Farewell,
     run: Arc<RunDirectory>,
     bait: Mutex<Option<Bait>>,
+    /// Why it has gone, if it has said so.
+    stopped: OnceLock<Failure>,
 }
 
 impl Nursery {
@@ -57,6 +66,13 @@ impl Nursery {
         let run = Arc::new(RunDirectory::create()?);
         // What starts sandboxes has a secret in its environment, so that it shows where one gets out.
         sys::environment::set(VARIABLE, run.tag());
+        // Who has not been forked cannot remove it.
+        let nursery = Self::fork(Arc::clone(&run)).inspect_err(|_| run.remove())?;
+        nursery.await_standing()?;
+        Ok(nursery)
+    }
+
+    fn fork(run: Arc<RunDirectory>) -> Result<Self, NurseryError> {
         let (ours, theirs) = sys::socket_pair()?;
         // What the nursery made falls to the runner should the nursery die before it.
         prctl::set_child_subreaper(true)
@@ -66,12 +82,42 @@ impl Nursery {
                 drop(ours);
                 serve::serve(&theirs, &run)
             }
-            Cloned::Parent(child) => Ok(Self {
-                farewell: Farewell::new(ours, child, Arc::clone(&run)),
-                run,
-                bait: Mutex::default(),
-            }),
+            Cloned::Parent(child) => {
+                let farewell = Farewell::new(ours, child, Arc::clone(&run));
+                Ok(Self { farewell, run, bait: Mutex::default(), stopped: OnceLock::new() })
+            }
         }
+    }
+
+    fn await_standing(&self) -> Result<(), NurseryError> {
+        if !pipe::wait(self.farewell.socket(), PollFlags::POLLIN, Instant::now() + PATIENCE)? {
+            return Err(NurseryError::Late);
+        }
+        match self.hear()? {
+            Some(Report::Ready) => Ok(()),
+            Some(Report::Failed(failure)) => Err(NurseryError::Stopped(failure)),
+            Some(other) => Err(NurseryError::Unexpected(format!("{other:?}"))),
+            None => Err(NurseryError::Gone),
+        }
+    }
+
+    /// What the nursery says of itself.
+    fn hear(&self) -> Result<Option<Report>, NurseryError> {
+        let packet = sys::receive(self.farewell.socket().as_fd())?;
+        let read = |bytes: &[u8]| {
+            serde_json::from_slice(bytes).map_err(|error| NurseryError::Unexpected(error.to_string()))
+        };
+        packet.map(|packet| read(&packet.bytes)).transpose()
+    }
+
+    /// Why the nursery has gone: its last word, if there was one. Requests that it had not read hide it once, as ECONNRESET.
+    fn gone(&self) -> NurseryError {
+        let word = || (0..2).find_map(|_| self.hear().ok().flatten());
+        if let (None, Some(Report::Failed(failure))) = (self.stopped.get(), word()) {
+            // It says only one.
+            let _ = self.stopped.set(failure);
+        }
+        self.stopped.get().cloned().map_or(NurseryError::Gone, NurseryError::Stopped)
     }
 
     /// Another handle that can end it.
@@ -104,6 +150,13 @@ impl Nursery {
         request: &Request,
         streams: [RawFd; 3],
     ) -> Result<Process, NurseryError> {
+        self.request(request, streams).map_err(|error| match error {
+            NurseryError::Gone => self.gone(),
+            other => other,
+        })
+    }
+
+    fn request(&self, request: &Request, streams: [RawFd; 3]) -> Result<Process, NurseryError> {
         let (ours, theirs) = sys::socket_pair()?;
         let [input, output, errors] = streams;
         self.ask(request, [input, output, errors, theirs.as_raw_fd()])?;
@@ -191,6 +244,13 @@ impl Process {
         self.pid
     }
 
+    /// What tells whether it is the agent, when it says that it is.
+    pub(in crate::sandbox) fn known(&self) -> Result<Known, Failure> {
+        let pidfd = self.pidfd.try_clone();
+        let failed = |error| Failure::from_io("fcntl", &[&self.pidfd, &"F_DUPFD_CLOEXEC"], &error);
+        Ok(Known::new(self.pid, pidfd.map_err(failed)?))
+    }
+
     /// The socket on which its reports arrive, for poll(2).
     pub const fn report(&self) -> &OwnedFd {
         &self.report
@@ -246,9 +306,15 @@ impl Process {
 
     /// Kills it and waits until it is gone, however it ended: the pidfd says so before the nursery does.
     pub fn end(&self, deadline: Instant) {
-        // It fails only for a process that is gone.
-        let _ = self.signal(Signal::SIGKILL);
-        let _ = pipe::wait(&self.pidfd, PollFlags::POLLIN, deadline);
+        loop {
+            // Sent again, should it fail for another reason than that the process is gone.
+            let _ = self.signal(Signal::SIGKILL);
+            let now = Instant::now();
+            let look = (now + BETWEEN_KILLS).min(deadline);
+            if pipe::wait(&self.pidfd, PollFlags::POLLIN, look).unwrap_or(false) || now >= deadline {
+                return;
+            }
+        }
     }
 
     /// Whether nothing more will be heard of it: it has ended, or the nursery has gone.

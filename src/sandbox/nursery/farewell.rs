@@ -56,8 +56,10 @@ impl Farewell {
 
 impl Ending {
     fn end(&self) {
-        // To the nursery this is the end of the runner. It fails only if the nursery has gone already.
-        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
+        // To the nursery this is the end of the runner, as a SIGTERM is.
+        if shutdown(self.socket.as_raw_fd(), Shutdown::Both).is_err() {
+            self.signal(Signal::SIGTERM);
+        }
         // A sandbox that shares the host's PID namespace can have stopped it.
         self.signal(Signal::SIGCONT);
         if !pipe::wait(self.nursery.pidfd.as_fd(), PollFlags::POLLIN, Instant::now() + PATIENCE)

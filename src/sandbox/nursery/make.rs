@@ -137,7 +137,7 @@ impl<'a> Maker<'a> {
                     say_and_go_on(&inside, &poison::begin(blueprint, run, terminal.as_fd()));
                 }
                 let fds = inherit(streams, &[Some(report), Some(&inside), image.as_ref()]);
-                native::first(Birth::new(blueprint, role, filters, run, fds))
+                sys::or_exit(|| native::first(Birth::new(blueprint, role, filters, run, fds)))
             }
             Cloned::Parent(child) => {
                 let begun = if terminal.is_some() { heard_in_time(&line) } else { Ok(()) };
@@ -178,7 +178,7 @@ impl<'a> Maker<'a> {
                 let joined = join_and_fork(blueprint, pid, &target);
                 if let Ok(None) = joined {
                     let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-                    native::further(Birth::new(blueprint, role, filters, run, fds))
+                    sys::or_exit(|| native::further(Birth::new(blueprint, role, filters, run, fds)))
                 }
                 let said =
                     serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
@@ -226,7 +226,7 @@ fn start(
         Cloned::Child => {
             let terminal = terminal.as_ref().map(|(_, slave)| slave);
             let fds = inherit(streams, &[Some(report), Some(&inside), terminal]);
-            launcher::launch(launch, run, fds)
+            sys::or_exit(|| launcher::launch(launch, run, fds))
         }
         Cloned::Parent(child) => {
             sys::send(line.as_fd(), b"go", &[])?;

@@ -16,39 +16,47 @@ use super::protocol::{Report, Request};
 use crate::fact::Ended;
 use crate::sandbox::bait::Laid;
 use crate::sandbox::run_directory::RunDirectory;
-use crate::sys::{self, Failure};
+use crate::sys::{self, Failure, Result};
 
 /// Serves the runner until it has gone, then kills and cleans up all that is left. It is called in a fresh fork.
 pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
-    let status = match stand_apart() {
-        Ok(signals) => {
-            let mut serving = Serving::new(run);
-            serving.until_alone(socket, &signals);
-            serving.clear();
-            run.remove();
-            0
-        }
-        Err(errno) => errno as i32,
-    };
-    sys::exit_now(status)
+    let standing = stand_apart()
+        .and_then(|signals| Report::Ready.send(socket.as_fd(), &[]).map(|()| signals))
+        .map_err(|failure| stop(socket, failure));
+    let Ok(signals) = standing else { sys::exit_now(1) };
+    let mut serving = Serving::new(run);
+    // Said before anything is cleared, so that whoever waits for an answer finds it.
+    let _ = serving.until_alone(socket, &signals).map_err(|failure| stop(socket, failure));
+    serving.clear();
+    run.remove();
+    sys::exit_now(0)
+}
+
+/// The last word. If the runner no longer listens there is nobody to tell.
+fn stop(socket: &OwnedFd, failure: Failure) {
+    let _ = Report::Failed(failure).send(socket.as_fd(), &[]);
 }
 
 /// Leaves the runner's terminal and becomes the subreaper. Its signals come by descriptor.
-fn stand_apart() -> nix::Result<SignalFd> {
+fn stand_apart() -> Result<SignalFd> {
     // Ctrl-C is for the runner; the nursery ends when the runner has.
-    setsid()?;
-    prctl::set_child_subreaper(true)?;
-    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, nix::sys::stat::Mode::empty())?;
+    setsid().map_err(failed("setsid"))?;
+    prctl::set_child_subreaper(true).map_err(failed("prctl"))?;
+    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, nix::sys::stat::Mode::empty())
+        .map_err(failed("open"))?;
     // A reader of the runner's output must not have to wait for the nursery.
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
+    dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).map_err(failed("dup2"))?;
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGPIPE] {
         signals.add(signal);
     }
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None).map_err(failed("sigprocmask"))?;
     sys::default_signals();
-    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed("signalfd"))
+}
+
+fn failed(call: &str) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure::new(call, &[], errno)
 }
 
 /// What the nursery has and does.
@@ -67,7 +75,7 @@ impl<'a> Serving<'a> {
     }
 
     /// The loop: requests, and ends of processes, until the runner has gone or someone asks the nursery to end.
-    fn until_alone(&mut self, socket: &OwnedFd, signals: &SignalFd) {
+    fn until_alone(&mut self, socket: &OwnedFd, signals: &SignalFd) -> Result<()> {
         loop {
             let mut fds = vec![
                 PollFd::new(socket.as_fd(), PollFlags::POLLIN),
@@ -76,13 +84,13 @@ impl<'a> Serving<'a> {
             fds.extend(self.ended.iter().map(|made| PollFd::new(made.report.as_fd(), PollFlags::empty())));
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return,
+                Err(errno) => return Err(Failure::new("poll", &[], errno)),
             }
             let told: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
-            let [asked, signalled, left @ ..] = told.as_slice() else { return };
+            let [asked, signalled, left @ ..] = told.as_slice() else { return Ok(()) };
             self.clear_left(left);
-            if *signalled && !self.hear(signals) || *asked && !self.answer(socket) {
-                return;
+            if *signalled && !self.hear(signals) || *asked && !self.answer(socket)? {
+                return Ok(());
             }
         }
     }
@@ -114,24 +122,26 @@ impl<'a> Serving<'a> {
     }
 
     /// Takes one request. False when the runner has gone.
-    fn answer(&mut self, socket: &OwnedFd) -> bool {
-        let Ok(Some(packet)) = sys::receive(socket.as_fd()) else { return false };
-        let Ok([input, output, errors, report]) = <[OwnedFd; 4]>::try_from(packet.fds) else { return true };
-        let Ok(request) = serde_json::from_slice::<Request>(&packet.bytes) else { return true };
+    fn answer(&mut self, socket: &OwnedFd) -> Result<bool> {
+        let Some(packet) = sys::receive(socket.as_fd())? else { return Ok(false) };
+        let Ok([input, output, errors, report]) = <[OwnedFd; 4]>::try_from(packet.fds) else {
+            return Ok(true);
+        };
+        let Ok(request) = serde_json::from_slice::<Request>(&packet.bytes) else { return Ok(true) };
         if let Some(failure) = self.refusal(&request) {
             drop(Report::Failed(failure).send(report.as_fd(), &[]));
-            return true;
+            return Ok(true);
         }
         if matches!(request, Request::Bait) {
             self.lay_bait(&report);
-            return true;
+            return Ok(true);
         }
         match self.maker.make(&request, &[input, output, errors], report) {
             Ok(made) => self.members.push(made),
             // If the runner no longer listens to this report it will not miss it.
             Err((failure, report)) => drop(Report::Failed(failure).send(report.as_fd(), &[])),
         }
-        true
+        Ok(true)
     }
 
     /// It is laid out when it is first asked for, and stays to the end.
