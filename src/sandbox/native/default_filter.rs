@@ -302,7 +302,7 @@ mod tests {
             REFUSED_BY_DEFAULT.iter().chain(&["clone", "clone3"]).filter(|name| number(name).is_some())
         {
             assert_eq!(answer_letting(name, name), libc::SECCOMP_RET_ALLOW, "{name}");
-            for other in ["mount", "clone", "clone3", "unshare"].iter().filter(|other| **other != name) {
+            for other in ["mount", "clone", "clone3", "unshare"].iter().filter(|other| **other != *name) {
                 assert_ne!(answer_letting(name, other), libc::SECCOMP_RET_ALLOW, "{other} beside {name}");
             }
         }
