@@ -1,5 +1,5 @@
-//! The default seccomp profile, as one program of a few instructions a rule: it is installed in every sandbox, and the kernel
-//! translates it each time, so that its length is felt.
+//! The default seccomp profile, as one short program: it is installed in every sandbox, where the kernel translates it, and runs it
+//! once for every system call that there is (`seccomp_cache_prepare` in kernel/seccomp.c). So its length is felt, and its depth.
 
 use seccompiler::{BpfProgram, sock_filter};
 use syscalls::Sysno;
@@ -106,36 +106,81 @@ const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 const FIRST_ARGUMENT: u32 = 16;
 
-/// The program: what it ends with, and before it tests that jump there.
+/// What the program says of a call: the place among its endings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Allowed = 0,
+    Refused = 1,
+    Missing = 2,
+    /// As its first argument, the flags of clone(2), has it.
+    ByFlags = 3,
+}
+
+/// The program: is this the architecture, and then a search for the number.
 pub(super) fn program() -> BpfProgram {
-    let refused: Vec<u32> =
-        REFUSED_BY_DEFAULT.iter().filter_map(|name| u32::try_from(number(name)?).ok()).collect();
-    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
     let mut program = vec![
         load(ARCH),
         jump(libc::BPF_JEQ, ARCHITECTURE, 1, 0),
         give(libc::SECCOMP_RET_KILL_PROCESS),
         load(NUMBER),
     ];
-    if cfg!(target_arch = "x86_64") {
-        program.extend([jump(libc::BPF_JGE, X32, 0, 1), give(refusal(libc::EPERM))]);
-    }
+    let ranges = ranges();
+    // One test between each two ranges.
+    search(&ranges, ranges.len() - 1, &mut program);
+    program.extend(endings());
     program
-        .extend([jump(libc::BPF_JEQ, Sysno::clone3.id().unsigned_abs(), 0, 1), give(refusal(libc::ENOSYS))]);
-    program.extend([
-        jump(libc::BPF_JEQ, Sysno::clone.id().unsigned_abs(), 0, 4),
+}
+
+fn endings() -> [sock_filter; 7] {
+    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
+    [
+        give(libc::SECCOMP_RET_ALLOW),
+        give(refusal(libc::EPERM)),
+        give(refusal(libc::ENOSYS)),
         load(FIRST_ARGUMENT),
         jump(libc::BPF_JSET, flags, 0, 1),
         give(refusal(libc::EPERM)),
         give(libc::SECCOMP_RET_ALLOW),
-    ]);
-    for (place, number) in refused.iter().enumerate() {
-        // Over the tests that follow, and over the word that allows.
-        let to_refusal = u8::try_from(refused.len() - place).unwrap_or(u8::MAX);
-        program.push(jump(libc::BPF_JEQ, *number, to_refusal, 0));
+    ]
+}
+
+/// All numbers there are, as ranges that end alike: where each begins.
+fn ranges() -> Vec<(u32, Ending)> {
+    let refused = REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|number| (number, Ending::Refused));
+    let mut singles: Vec<(u32, Ending)> = refused
+        .chain([(i64::from(Sysno::clone3.id()), Ending::Missing), (i64::from(Sysno::clone.id()), Ending::ByFlags)])
+        .filter_map(|(number, ending)| Some((u32::try_from(number).ok()?, ending)))
+        .collect();
+    singles.sort_unstable_by_key(|(number, _)| *number);
+    let mut ranges = vec![(0, Ending::Allowed)];
+    for (number, ending) in singles {
+        // What follows it is allowed, unless the next one says otherwise.
+        ranges.retain(|(begin, _)| *begin != number);
+        ranges.extend([(number, ending), (number + 1, Ending::Allowed)]);
     }
-    program.extend([give(libc::SECCOMP_RET_ALLOW), give(refusal(libc::EPERM))]);
-    program
+    if cfg!(target_arch = "x86_64") {
+        ranges.push((X32, Ending::Refused));
+    }
+    ranges.dedup_by_key(|(_, ending)| *ending);
+    ranges
+}
+
+/// Halves the ranges until one is left, and goes to its ending. `rest` is how many tests there are from here to the endings.
+fn search(ranges: &[(u32, Ending)], rest: usize, program: &mut BpfProgram) {
+    let (below, above) = ranges.split_at(ranges.len() / 2);
+    let [(first, _), ..] = above else { return };
+    if below.is_empty() {
+        return;
+    }
+    let to = |half: &[(u32, Ending)], tests: usize| match half {
+        [(_, ending)] => rest - 1 + *ending as usize,
+        _ => tests,
+    };
+    let (if_so, if_not) = (to(above, below.len() - 1), to(below, 0));
+    let step = |distance| u8::try_from(distance).unwrap_or(u8::MAX);
+    program.push(jump(libc::BPF_JGE, *first, step(if_so), step(if_not)));
+    search(below, rest - 1, program);
+    search(above, rest - below.len(), program);
 }
 
 fn refusal(errno: i32) -> u32 {
@@ -184,6 +229,11 @@ mod tests {
             };
             place += usize::from(if holds { jt } else { jf });
         }
+    }
+
+    #[test]
+    fn no_jump_is_longer_than_an_instruction_can_say() {
+        assert!(program().len() < usize::from(u8::MAX), "{} instructions", program().len());
     }
 
     #[test]
