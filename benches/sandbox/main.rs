@@ -101,8 +101,14 @@ fn one(nursery: &Nursery, image: &Path) -> Duration {
     let began = Instant::now();
     let settings = Settings::default();
     let deadline = began + Duration::from_secs(10);
-    let order =
-        Order { settings: &settings, image, directory: Path::new("."), first: First::Agent, deadline };
+    let order = Order {
+        settings: &settings,
+        image,
+        directory: Path::new("."),
+        first: First::Agent,
+        deadline,
+        breakage: None,
+    };
     let mut sandbox = by_name("native").expect("native").start(nursery, &order).expect("a sandbox");
     let query = Query { fact: String::from("pid"), argument: String::new() };
     let answers =

@@ -167,7 +167,8 @@ impl<'a> Stage<'a> {
         deadline: Instant,
     ) -> Result<Sandbox, StageError> {
         let image = self.image(settings)?;
-        let order = Order { settings, image: &image, directory: &self.directory, first, deadline };
+        let directory = &self.directory;
+        let order = Order { settings, image: &image, directory, first, deadline, breakage: None };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 

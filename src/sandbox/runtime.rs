@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::command::{Null, Unshare};
-use super::native::Native;
+use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
 use crate::agent::ChannelError;
@@ -22,6 +22,16 @@ pub trait Runtime: Send + Sync {
 
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
+
+    /// Every way in which a sandbox of these settings can be broken on purpose; none where the runtime is not ours to break.
+    fn breakages(&self, _settings: &Settings, _directory: &Path) -> Vec<Breakage> {
+        Vec::new()
+    }
+
+    /// Whether in a sandbox broken so an act could reach the host's files.
+    fn exposes_host(&self, _settings: &Settings, _directory: &Path, _breakage: &Breakage) -> bool {
+        !self.isolates()
+    }
 
     /// Starts a sandbox.
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError>;
@@ -46,6 +56,8 @@ pub struct Order<'a> {
     pub first: First<'a>,
     /// When it must be up.
     pub deadline: std::time::Instant,
+    /// How it is to be broken, on purpose. Only the built-in runtime can do so.
+    pub breakage: Option<&'a Breakage>,
 }
 
 /// What a sandbox's first process is.

@@ -50,7 +50,8 @@ pub struct Settings {
     pub network: Option<Network>,
     /// Further words for the runtime's own command line.
     pub flags: Option<Vec<String>>,
-    /// `default`: exactly what the runtime gives by itself.
+    /// `default`: exactly what the runtime gives by itself. `hardened`: as little as a program can live with, which the other
+    /// settings may widen again.
     pub profile: Option<Profile>,
 }
 
@@ -261,6 +262,10 @@ pub enum Network {
 pub enum Profile {
     /// Exactly what the runtime gives by itself.
     Default,
+    /// As little as a program can live with: all eight namespaces, no capability, `no_new_privs`, the default seccomp
+    /// filter, a read-only root with a small `/tmp`, everything masked that tells of the host, and tight rlimits. Limits of the
+    /// cgroup are not among them: not every user can set them.
+    Hardened,
 }
 
 impl Settings {

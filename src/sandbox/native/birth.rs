@@ -119,6 +119,18 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     umask(Mode::from_bits_truncate(0o022));
+    if blueprint.creates(Namespace::Mount) { build_root(birth) } else { stay_on_hosts_root(blueprint) }?;
+    finish(blueprint)
+}
+
+/// Without a mount namespace of its own, which only a sandbox broken on purpose is, there is nowhere to mount anything.
+fn stay_on_hosts_root(blueprint: &Blueprint) -> Result<()> {
+    identity::become_root(&blueprint.identity)?;
+    set_up_namespaces(blueprint)
+}
+
+fn build_root(birth: &Birth<'_>) -> Result<()> {
+    let blueprint = birth.blueprint;
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
     root::raise_stage(&blueprint.stage, &blueprint.identity)?;
@@ -128,21 +140,24 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     identity::become_root(&blueprint.identity)?;
     birth.image.as_ref().map_or(Ok(()), root::lay_mapped_image)?;
     let new_root = root::raise_root(&blueprint.stage, blueprint.creates(Namespace::User))?;
-    name_host(blueprint)?;
-    if blueprint.creates(Namespace::Net) {
-        sys::bring_loopback_up()?;
-    }
     // Before `/proc/sys` may become read-only.
-    set_sysctls(blueprint)?;
+    set_up_namespaces(blueprint)?;
     furnish::furnish(blueprint, &new_root, &sources)?;
-    if blueprint.root.read_only {
-        root::seal(&new_root)?;
-    }
+    root::seal(&new_root, &blueprint.root)?;
     root::enter(&new_root)?;
     if !blueprint.creates(Namespace::Pid) {
         show_root(&birth.line, Path::new("/"))?;
     }
-    finish(blueprint)
+    Ok(())
+}
+
+/// What belongs to the namespaces and not to the root.
+fn set_up_namespaces(blueprint: &Blueprint) -> Result<()> {
+    name_host(blueprint)?;
+    if blueprint.creates(Namespace::Net) {
+        sys::bring_loopback_up()?;
+    }
+    set_sysctls(blueprint)
 }
 
 fn enter(blueprint: &Blueprint) -> Result<()> {

@@ -96,6 +96,8 @@ pub enum IdMap {
 pub struct RootPlan {
     /// Whether the root is read-only in the end.
     pub read_only: bool,
+    /// Whether its mount is nosuid and nodev as well.
+    pub strict: bool,
     /// Further mounts.
     pub mounts: Vec<MountPlan>,
     /// Hidden paths.

@@ -49,7 +49,7 @@ fn set_rlimits(blueprint: &Blueprint) -> Result<()> {
 }
 
 /// The resources that settings can limit.
-const RESOURCES: [Resource; 7] = [
+pub(super) const RESOURCES: [Resource; 7] = [
     Resource::RLIMIT_NOFILE,
     Resource::RLIMIT_NPROC,
     Resource::RLIMIT_CORE,

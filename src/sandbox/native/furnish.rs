@@ -14,7 +14,7 @@ use crate::spec::Namespace;
 use crate::sys::{Failure, Result};
 
 /// The devices of the OCI runtime specification (config-linux.md, default devices), with their major and minor numbers.
-const DEVICES: [(&str, u64, u64); 6] =
+pub(super) const DEVICES: [(&str, u64, u64); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// The links of the same (config-linux.md, dev symbolic links).
@@ -25,6 +25,19 @@ const LINKS: [(&str, &str); 5] = [
     ("/proc/self/fd/2", "stderr"),
     ("pts/ptmx", "ptmx"),
 ];
+
+/// Where its mounts with flags lie.
+pub(super) fn flagged_mounts(blueprint: &Blueprint) -> Vec<String> {
+    let own = blueprint
+        .root
+        .mounts
+        .iter()
+        .filter(|mount| !mount.options.is_empty())
+        .map(|mount| mount.target.clone());
+    let root = (blueprint.root.read_only || blueprint.root.strict).then_some("/");
+    let usual = ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
+    root.into_iter().chain(usual).map(str::to_owned).chain(own).collect()
+}
 
 /// Opens the sources of the bind mounts. This needs the runner's own identity: the sandbox's may not reach them.
 pub(super) fn open_sources(blueprint: &Blueprint) -> Result<Vec<Option<OwnedFd>>> {

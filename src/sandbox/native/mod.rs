@@ -2,6 +2,7 @@
 
 mod birth;
 mod blueprint;
+mod breakage;
 pub(in crate::sandbox) mod cgroup;
 mod confine;
 mod control;
@@ -9,6 +10,7 @@ mod default_filter;
 mod defaults;
 mod defects;
 mod furnish;
+mod hardened;
 mod identity;
 mod options;
 mod poison;
@@ -24,6 +26,7 @@ pub(in crate::sandbox) use birth::{Birth, c_strings, first, further, root_shown,
 pub use blueprint::{
     Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, Role, RootPlan, Seccomp,
 };
+pub use breakage::Breakage;
 pub(in crate::sandbox) use cgroup::{Cgroup, enter_cgroups_of};
 pub use control::without_restrictions;
 pub use default_filter::REFUSED_BY_DEFAULT;

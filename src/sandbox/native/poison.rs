@@ -51,4 +51,23 @@ impl Poison {
         Self::UserKeyring,
         Self::Terminal,
     ];
+
+    /// Its name, for a reader.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Directory => "a directory of the host",
+            Self::File => "a file of the host",
+            Self::Environment => "environment",
+            Self::BlockedSignal => "blocked signal",
+            Self::IgnoredSignal => "ignored signal",
+            Self::Umask => "umask",
+            Self::WorkingDirectory => "working directory",
+            Self::Niceness => "niceness",
+            Self::OomScore => "oom_score_adj",
+            Self::Personality => "personality",
+            Self::SessionKeyring => "session keyring",
+            Self::UserKeyring => "user keyring",
+            Self::Terminal => "controlling terminal",
+        }
+    }
 }

@@ -8,9 +8,9 @@ use nix::unistd::{Gid, Uid};
 
 use super::blueprint::{Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, RootPlan, Seccomp};
 use super::confine::LAST_CAPABILITY;
-use super::{defaults, subordinate};
+use super::{defaults, hardened, subordinate};
 use crate::sandbox::Cannot;
-use crate::spec::{Capabilities, Limits, Mount, Namespace, Namespaces, Network, Root, Settings};
+use crate::spec::{Capabilities, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings};
 use crate::sys::capability_number;
 
 /// The namespaces that these settings ask for.
@@ -51,6 +51,7 @@ pub(super) fn resolve(
     directory: &Path,
 ) -> Result<Blueprint, Cannot> {
     check(settings)?;
+    let settings = &hardened::complete(settings);
     let namespaces = namespaces(settings);
     let identity = identity(settings, &namespaces);
     let hostname = settings.hostname.clone().or_else(|| Some(defaults::HOSTNAME.to_owned()));
@@ -119,6 +120,7 @@ fn root(settings: &Settings, directory: &Path) -> RootPlan {
     };
     RootPlan {
         read_only: settings.root == Some(Root::ReadOnly),
+        strict: settings.profile == Some(Profile::Hardened),
         mounts: settings.mounts.iter().flatten().map(plan).collect(),
         masks: or_default(&settings.mask, &defaults::MASKS),
         read_only_paths: or_default(&settings.read_only, &defaults::READ_ONLY),

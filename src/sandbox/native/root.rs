@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
-use super::blueprint::{Identity, MountPlan};
+use super::blueprint::{Identity, MountPlan, RootPlan};
 use super::options::MountOptions;
 use crate::sys::{self, Failure, Result};
 
@@ -76,9 +76,12 @@ pub(super) fn enter(root: &OwnedFd) -> Result<()> {
     chdir("/").map_err(|errno| Failure::new("chdir", &[&"/"], errno))
 }
 
-/// Makes the whole root read-only; mounts on it stay as they are.
-pub(super) fn seal(root: &OwnedFd) -> Result<()> {
-    remount(&by_descriptor(root.as_fd()), MsFlags::MS_RDONLY)
+/// Gives the root's own mount the flags that the plan asks for; mounts on it stay as they are.
+pub(super) fn seal(root: &OwnedFd, plan: &RootPlan) -> Result<()> {
+    let mut flags = MsFlags::empty();
+    flags.set(MsFlags::MS_RDONLY, plan.read_only);
+    flags.set(MsFlags::MS_NOSUID | MsFlags::MS_NODEV, plan.strict);
+    if flags.is_empty() { Ok(()) } else { remount(&by_descriptor(root.as_fd()), flags) }
 }
 
 /// A further mount of the blueprint whose source is already open if it is a bind mount.

@@ -1,10 +1,11 @@
 //! The built-in runtime.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::blueprint::{Blueprint, IdMap, Role};
+use super::breakage::Breakage;
 use super::{resolve, shift};
 use crate::sandbox::nursery::{Nursery, NurseryError, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
@@ -27,9 +28,22 @@ impl Runtime for Native {
         super::survey::check(settings)
     }
 
+    fn breakages(&self, settings: &Settings, directory: &Path) -> Vec<Breakage> {
+        let blueprint = resolve::resolve(settings, Path::new(""), Path::new(""), directory);
+        blueprint.map_or_else(|_| Vec::new(), |blueprint| Breakage::all(&blueprint))
+    }
+
+    fn exposes_host(&self, settings: &Settings, directory: &Path, breakage: &Breakage) -> bool {
+        let blueprint = resolve::resolve(settings, Path::new(""), Path::new(""), directory);
+        blueprint.is_ok_and(|blueprint| breakage.exposes_host(&blueprint))
+    }
+
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
         let stage = nursery.run().stage();
         let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
+        if let Some(breakage) = order.breakage {
+            breakage.apply(&mut blueprint);
+        }
         let copied = COPIED.lock().unwrap_or_else(PoisonError::into_inner).contains(order.image);
         if copied {
             use_copy(&mut blueprint)?;

@@ -7,7 +7,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetA
 use serde::Deserialize;
 use syscalls::Sysno;
 
-use super::blueprint::Seccomp;
+use super::blueprint::{Blueprint, Seccomp};
 use super::default_filter;
 
 /// Why a profile cannot be used.
@@ -32,6 +32,16 @@ pub fn compile(profile: &Seccomp) -> Result<Vec<BpfProgram>, ProfileError> {
         Seccomp::None => Ok(Vec::new()),
         Seccomp::Default => Ok(vec![default_filter::program()]),
         Seccomp::Profile(text) => from_oci(text),
+    }
+}
+
+/// The calls that its filter refuses, by name.
+pub(super) fn refused_calls(blueprint: &Blueprint) -> Vec<String> {
+    match blueprint.confinement.seccomp {
+        Seccomp::Default => {
+            default_filter::REFUSED_BY_DEFAULT.iter().map(|name| (*name).to_owned()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
