@@ -34,7 +34,7 @@ pub(super) fn launch(launch: &Launch, tag: &str, fds: Vec<OwnedFd>) -> ! {
 }
 
 fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
-    wait_for_go(line)?;
+    drop(wait_for_go(line)?);
     // A session of its own: the terminal's signals are for the runner.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     let Some(root) = &launch.root else { return Ok(()) };

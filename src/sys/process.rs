@@ -22,9 +22,23 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
     for fd in aside {
         let _ = fd.into_raw_fd();
     }
-    close_all_from(count)?;
+    close_range(count, RawFd::MAX)?;
     // SAFETY: these numbers have just been given to descriptors that nobody else owns.
     Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+/// Makes this the only descriptor of the process, close-on-exec, with a number of at least `least`.
+pub fn keep_only(kept: &OwnedFd, least: RawFd) -> Result<OwnedFd> {
+    let kept = duplicate_above(kept.as_raw_fd(), least)?;
+    close_range(kept.as_raw_fd() + 1, RawFd::MAX)?;
+    close_range(0, kept.as_raw_fd() - 1)?;
+    Ok(kept)
+}
+
+/// Gives descriptors that were received by a process without others the numbers from 0, and gives those from 3 on.
+pub fn take_places(received: Vec<OwnedFd>) -> Result<Vec<OwnedFd>> {
+    let numbers: Vec<RawFd> = received.into_iter().map(IntoRawFd::into_raw_fd).collect();
+    lay_out(&numbers)
 }
 
 fn duplicate_above(fd: RawFd, least: RawFd) -> Result<OwnedFd> {
@@ -45,10 +59,10 @@ fn place(from: RawFd, to: RawFd) -> Result<()> {
     if result == to { Ok(()) } else { Err(Failure::new("dup3", &[&from, &to], Errno::last())) }
 }
 
-fn close_all_from(first: RawFd) -> Result<()> {
-    // SAFETY: the caller keeps nothing at or above `first`.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
-    if result == 0 { Ok(()) } else { Err(Failure::new("close_range", &[&first], Errno::last())) }
+fn close_range(first: RawFd, last: RawFd) -> Result<()> {
+    // SAFETY: the caller keeps nothing between these.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if result == 0 { Ok(()) } else { Err(Failure::new("close_range", &[&first, &last], Errno::last())) }
 }
 
 /// Gives every signal its default action: a launcher's ignored signals are inherited across clone and execve(2), and would be

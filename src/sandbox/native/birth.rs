@@ -35,14 +35,12 @@ pub(in crate::sandbox) struct Birth<'a> {
     pub(in crate::sandbox) filters: &'a [BpfProgram],
     /// Where it reports.
     report: OwnedFd,
-    /// Through this the nursery says that ids are mapped and cgroups entered, and is shown the root.
+    /// Through this the nursery says that it may go.
     line: OwnedFd,
-    /// The image as a detached mount, where the sandbox's root is another user.
-    image: Option<OwnedFd>,
 }
 
 impl<'a> Birth<'a> {
-    /// From the descriptors that follow the standard streams: the report, the line, and the image if there is one.
+    /// From the descriptors that follow the standard streams: the report and the line.
     pub(in crate::sandbox) fn new(
         blueprint: &'a Blueprint,
         role: &'a Role,
@@ -51,15 +49,30 @@ impl<'a> Birth<'a> {
     ) -> Self {
         let mut fds = fds.into_iter();
         let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-        Self { blueprint, role, filters, report, line, image: fds.next() }
+        Self { blueprint, role, filters, report, line }
     }
 }
 
-/// The first process: makes the sandbox around itself.
-pub(in crate::sandbox) fn first(birth: Birth<'_>) -> ! {
-    let built =
-        part_from_host(birth.blueprint).and_then(|()| wait_for_go(&birth.line)).and_then(|()| build(&birth));
-    live(birth, built)
+/// The first process: makes the sandbox around itself. Through the line the nursery says that ids are mapped and cgroups entered, with
+/// the image as a detached mount where the sandbox's root is another user; is shown the root; and says at last what this
+/// process becomes. That may be a while later: the sandbox may have been made ahead.
+pub(in crate::sandbox) fn first(blueprint: &Blueprint, filters: &[BpfProgram], line: OwnedFd) -> ! {
+    let built = part_from_host(blueprint)
+        .and_then(|()| wait_for_go(&line))
+        .and_then(|given| build(blueprint, &line, given.first()));
+    let (role, report) = await_errand(&line).unwrap_or_else(|_| sys::exit_now(125));
+    let ready = built.and_then(|()| finish(blueprint));
+    live(Birth { blueprint, role: &role, filters, report, line }, ready)
+}
+
+/// What this process becomes, and where it reports from now on. The standard streams come with it.
+fn await_errand(line: &OwnedFd) -> Result<(Role, OwnedFd)> {
+    die_with_parent()?;
+    let failed = || Failure::new("recvmsg", &[&"errand"], Errno::EPROTO);
+    let packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
+    let role = serde_json::from_slice(&packet.bytes).map_err(|_| failed())?;
+    let [report] = <[OwnedFd; 1]>::try_from(sys::take_places(packet.fds)?).map_err(|_| failed())?;
+    Ok((role, report))
 }
 
 /// Makes the namespaces that need no ids, while the nursery maps those. Making a network namespace takes half of all the time
@@ -74,7 +87,7 @@ fn part_with(flags: CloneFlags) -> Result<()> {
 
 /// A further process, which has already joined the namespaces.
 pub(in crate::sandbox) fn further(birth: Birth<'_>) -> ! {
-    let entered = wait_for_go(&birth.line).and_then(|()| enter(birth.blueprint));
+    let entered = wait_for_go(&birth.line).and_then(|_| enter(birth.blueprint));
     live(birth, entered)
 }
 
@@ -86,7 +99,7 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
             if let Err(failure) = prepare_agent(&birth) {
                 failure
             } else {
-                drop((birth.report, birth.line, birth.image));
+                drop((birth.report, birth.line));
                 sys::exit_now(i32::from(serve(token, std::io::stdin(), std::io::stdout()).is_err()))
             }
         }
@@ -96,11 +109,11 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
     sys::exit_now(125)
 }
 
-/// Waits for the nursery's word, and sees to it that whatever ends the nursery ends its sandboxes.
-pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<()> {
+/// Waits for the nursery's word, and sees to it that whatever ends the nursery ends its sandboxes. Gives what came with it.
+pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<Vec<OwnedFd>> {
     die_with_parent()?;
     match sys::receive(line.as_fd())? {
-        Some(_) => Ok(()),
+        Some(packet) => Ok(packet.fds),
         // The nursery has gone, or could not map the ids; it has said why.
         None => sys::exit_now(125),
     }
@@ -111,16 +124,17 @@ fn die_with_parent() -> Result<()> {
         .map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))
 }
 
-fn build(birth: &Birth<'_>) -> Result<()> {
-    let blueprint = birth.blueprint;
+fn build(blueprint: &Blueprint, line: &OwnedFd, image: Option<&OwnedFd>) -> Result<()> {
     if blueprint.creates(Namespace::Cgroup) {
         part_with(CloneFlags::CLONE_NEWCGROUP)?;
     }
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     umask(Mode::from_bits_truncate(0o022));
-    if blueprint.creates(Namespace::Mount) { build_root(birth) } else { stay_on_hosts_root(blueprint) }?;
-    finish(blueprint)
+    match blueprint.creates(Namespace::Mount) {
+        true => build_root(blueprint, line, image),
+        false => stay_on_hosts_root(blueprint),
+    }
 }
 
 /// Without a mount namespace of its own, which only a sandbox broken on purpose is, there is nowhere to mount anything.
@@ -129,16 +143,15 @@ fn stay_on_hosts_root(blueprint: &Blueprint) -> Result<()> {
     set_up_namespaces(blueprint)
 }
 
-fn build_root(birth: &Birth<'_>) -> Result<()> {
-    let blueprint = birth.blueprint;
+fn build_root(blueprint: &Blueprint, line: &OwnedFd, image: Option<&OwnedFd>) -> Result<()> {
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
     root::raise_stage(&blueprint.stage, &blueprint.identity)?;
-    if birth.image.is_none() {
+    if image.is_none() {
         root::lay_image(&blueprint.image)?;
     }
     identity::become_root(&blueprint.identity)?;
-    birth.image.as_ref().map_or(Ok(()), root::lay_mapped_image)?;
+    image.map_or(Ok(()), root::lay_mapped_image)?;
     let new_root = root::raise_root(&blueprint.stage, blueprint.creates(Namespace::User))?;
     // Before `/proc/sys` may become read-only.
     set_up_namespaces(blueprint)?;
@@ -146,7 +159,7 @@ fn build_root(birth: &Birth<'_>) -> Result<()> {
     root::seal(&new_root, &blueprint.root)?;
     root::enter(&new_root)?;
     if !blueprint.creates(Namespace::Pid) {
-        show_root(&birth.line, Path::new("/"))?;
+        show_root(line, Path::new("/"))?;
     }
     Ok(())
 }

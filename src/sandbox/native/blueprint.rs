@@ -205,6 +205,14 @@ impl Blueprint {
         matches!(self.identity.map, IdMap::Ranges(_))
     }
 
+    /// Whether a sandbox of it can be made before it is asked for, and wait: nothing in it changes anything outside it, or
+    /// depends on what a claim may change before.
+    pub fn can_wait(&self) -> bool {
+        let untouched = self.root.mounts.is_empty() && self.root.devices.is_empty() && self.sysctls.is_empty();
+        let apart = self.creates(Namespace::Pid) && self.creates(Namespace::Mount);
+        apart && untouched && !self.cgroup.any() && self.defects.is_empty()
+    }
+
     /// Whether it creates this kind of namespace.
     pub fn creates(&self, namespace: Namespace) -> bool {
         self.namespaces.contains(&namespace)

@@ -16,12 +16,16 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 use seccompiler::BpfProgram;
 
+use super::kinds::Kinds;
 use super::orphans;
-use super::protocol::{Launch, Report, Request};
+use super::protocol::{Launch, Report, Request, Written};
 use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Role, Seccomp};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
 use crate::spec::Namespace;
 use crate::sys::{self, Child, Cloned, Failure, Result};
+
+/// The least number of a first process's line: the descriptors of its errand have those below it.
+const FIRST_LINE: i32 = 8;
 
 /// How long a helper may take to join a sandbox.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,6 +52,31 @@ impl Made {
     }
 }
 
+/// A first process that builds its sandbox, and waits for its errand.
+#[derive(Debug)]
+pub(super) struct Unborn {
+    child: Child,
+    line: OwnedFd,
+    leaves_others: bool,
+    cgroup: Option<Cgroup>,
+}
+
+impl Unborn {
+    /// Its PID in the nursery's PID namespace.
+    pub(super) const fn pid(&self) -> i32 {
+        self.child.pid
+    }
+
+    fn send(self, role: &Role, streams: &[OwnedFd; 3], report: &OwnedFd) -> Result<Unreported> {
+        let Self { child, line, leaves_others, cgroup } = self;
+        let [input, output, errors] = streams.each_ref().map(AsRawFd::as_raw_fd);
+        let fds = [input, output, errors, report.as_raw_fd()];
+        let sent = sys::send(line.as_fd(), &serde_json::to_vec(role).unwrap_or_default(), &fds);
+        sent.inspect_err(|_| abandon(&child))?;
+        Ok(Unreported { child, line, leaves_others, cgroup })
+    }
+}
+
 /// A process that was made, before its birth has been reported.
 struct Unreported {
     child: Child,
@@ -60,11 +89,34 @@ struct Unreported {
 pub(super) struct Maker<'a> {
     run: &'a RunDirectory,
     filters: HashMap<Seccomp, Vec<BpfProgram>>,
+    kinds: Kinds,
 }
 
 impl<'a> Maker<'a> {
     pub(super) fn new(run: &'a RunDirectory) -> Self {
-        Self { run, filters: HashMap::new() }
+        Self { run, filters: HashMap::new(), kinds: Kinds::default() }
+    }
+
+    /// Makes one sandbox ahead, if one is wanted. To be called when there is nothing else to do.
+    pub(super) fn make_ahead(&mut self) {
+        let Some(blueprint) = self.kinds.wanting() else { return };
+        let made = self.conceive(&blueprint);
+        self.kinds.keep(&blueprint, made);
+    }
+
+    /// Whether one is wanted.
+    pub(super) fn wants_ahead(&self) -> bool {
+        self.kinds.wanting().is_some()
+    }
+
+    /// Whether a runtime stands between this sandbox and the nursery.
+    pub(super) fn is_chrooted(&self, blueprint: &Written) -> bool {
+        self.kinds.blueprint(blueprint).is_ok_and(|blueprint| blueprint.chrooted)
+    }
+
+    /// A process has ended that was none of the members.
+    pub(super) fn forget(&mut self, pid: i32) {
+        self.kinds.forget(pid);
     }
 
     /// Makes what is asked for, and reports its birth; a failure comes back with the socket to report it on.
@@ -76,8 +128,15 @@ impl<'a> Maker<'a> {
     ) -> StdResult<Made, (Failure, OwnedFd)> {
         let made = match request {
             Request::Native { blueprint, role } => self.native(blueprint, role, streams, &report),
-            Request::Join { blueprint, pid, role } => self.join(blueprint, *pid, role, streams, &report),
-            Request::Launch(launch) => start(launch, self.run.tag(), streams, &report),
+            Request::Join { blueprint, pid, role } => {
+                let blueprint = self.kinds.blueprint(blueprint);
+                blueprint.and_then(|blueprint| self.join(&blueprint, *pid, role, streams, &report))
+            }
+            Request::Launch(launch) => {
+                // What is done to the host may be seen in a sandbox that is made afterwards.
+                self.kinds.give_up();
+                start(launch, self.run.tag(), streams, &report)
+            }
         };
         match made {
             Ok(Unreported { child, line, leaves_others, cgroup }) => {
@@ -94,24 +153,34 @@ impl<'a> Maker<'a> {
 
     fn native(
         &mut self,
-        blueprint: &Blueprint,
+        blueprint: &Written,
         role: &Role,
         streams: &[OwnedFd; 3],
         report: &OwnedFd,
     ) -> Result<Unreported> {
+        let (blueprint, ahead) = self.kinds.take(blueprint)?;
+        // One that has ended meanwhile is as good as none.
+        if let Some(Ok(made)) = ahead.map(|unborn| unborn.send(role, streams, report)) {
+            return Ok(made);
+        }
+        self.conceive(&blueprint)?.send(role, streams, report)
+    }
+
+    fn conceive(&mut self, blueprint: &Blueprint) -> Result<Unborn> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
         let image = blueprint.is_other().then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let filters = self.filters(&blueprint.confinement.seccomp)?;
         let (line, inside) = sys::socket_pair()?;
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
             Cloned::Child => {
-                let fds = inherit(streams, &[Some(report), Some(&inside), image.as_ref()]);
-                native::first(Birth::new(blueprint, role, filters, fds))
+                sys::unblock_signals();
+                let line = sys::keep_only(&inside, FIRST_LINE).unwrap_or_else(|_| sys::exit_now(125));
+                native::first(blueprint, filters, line)
             }
             Cloned::Parent(child) => {
                 let ready = let_go(blueprint, &child, image.as_ref(), cgroup.as_ref(), &line);
                 ready.inspect_err(|_| abandon(&child))?;
-                Ok(Unreported { child, line, leaves_others: !blueprint.creates(Namespace::Pid), cgroup })
+                Ok(Unborn { child, line, leaves_others: !blueprint.creates(Namespace::Pid), cgroup })
             }
         }
     }
@@ -133,7 +202,7 @@ impl<'a> Maker<'a> {
             Cloned::Child => {
                 let joined = join_and_fork(blueprint, pid, &target);
                 if let Ok(None) = joined {
-                    let fds = inherit(streams, &[Some(report), Some(&inside), None]);
+                    let fds = inherit(streams, &[report, &inside]);
                     native::further(Birth::new(blueprint, role, filters, fds))
                 }
                 let said =
@@ -168,7 +237,7 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
     let (line, inside) = sys::socket_pair()?;
     match sys::fork(false)? {
         Cloned::Child => {
-            let fds = inherit(streams, &[Some(report), Some(&inside), None]);
+            let fds = inherit(streams, &[report, &inside]);
             launcher::launch(launch, tag, fds)
         }
         Cloned::Parent(child) => {
@@ -180,13 +249,12 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
 
 /// In a new process: nothing of the nursery's but these descriptors, and its signals as a program expects them. The
 /// streams have the numbers 0 to 2.
-fn inherit(streams: &[OwnedFd; 3], others: &[Option<&OwnedFd>]) -> Vec<OwnedFd> {
-    let fds = streams.iter().chain(others.iter().copied().flatten()).map(AsRawFd::as_raw_fd);
+fn inherit(streams: &[OwnedFd; 3], others: &[&OwnedFd; 2]) -> Vec<OwnedFd> {
+    let fds = streams.iter().chain(others.iter().copied()).map(AsRawFd::as_raw_fd);
     sys::unblock_signals();
     sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|failure| {
         // The first of the others is where it reports. If nobody listens any more there is nobody to tell.
-        let report = others.first().copied().flatten();
-        let _ = report.map(|report| Report::Failed(failure).send(report.as_fd(), &[]));
+        let _ = Report::Failed(failure).send(others[0].as_fd(), &[]);
         sys::exit_now(125)
     })
 }
@@ -207,7 +275,7 @@ fn let_go(
         sys::map_ids(image.as_fd(), &namespace)?;
     }
     cgroup.map_or(Ok(()), |cgroup| cgroup.enter(child.pid))?;
-    sys::send(line.as_fd(), b"go", &[])
+    sys::send(line.as_fd(), b"go", image.map(AsRawFd::as_raw_fd).as_slice())
 }
 
 /// Kills what must not go on, and waits for it: what it is in can be removed only then.

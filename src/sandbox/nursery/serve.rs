@@ -67,7 +67,12 @@ impl Serving<'_> {
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             ];
             fds.extend(self.ended.iter().map(|made| PollFd::new(made.report.as_fd(), PollFlags::empty())));
-            match poll(&mut fds, PollTimeout::NONE) {
+            let idle = self.maker.wants_ahead();
+            match poll(&mut fds, if idle { PollTimeout::ZERO } else { PollTimeout::NONE }) {
+                Ok(0) if idle => {
+                    self.maker.make_ahead();
+                    continue;
+                }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return,
             }
@@ -126,14 +131,17 @@ impl Serving<'_> {
     /// a runtime that stands between, and whose agent was found, knows a process that was not made here.
     fn refusal(&self, request: &Request) -> Option<Failure> {
         let Request::Join { blueprint, pid, .. } = request else { return None };
-        let known = blueprint.chrooted || self.members.iter().any(|made| made.pid == *pid);
+        let known = self.maker.is_chrooted(blueprint) || self.members.iter().any(|made| made.pid == *pid);
         (!known).then(|| Failure::new("setns", &[pid], Errno::ESRCH))
     }
 
     /// Waits for all that has ended, and tells the runner of those it knows.
     fn reap(&mut self) {
         while let Some((pid, ended)) = next_ended() {
-            let Some(place) = self.members.iter().position(|made| made.pid == pid) else { continue };
+            let Some(place) = self.members.iter().position(|made| made.pid == pid) else {
+                self.maker.forget(pid);
+                continue;
+            };
             let made = self.members.swap_remove(place);
             drop(Report::Ended(ended).send(made.report.as_fd(), &[]));
             self.ended.push(made);
