@@ -20,10 +20,8 @@ use crate::sys::{self, Failure, Result};
 pub(super) const ROOTFS: &str = "{rootfs}";
 
 /// Prepares and executes; what goes wrong is reported.
-pub(super) fn launch(launch: &Launch, tag: &str, fds: Vec<OwnedFd>) -> ! {
-    let mut fds = fds.into_iter();
-    let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-    let prepared = prepare(launch, &line).and_then(|()| Report::Ready.send(report.as_fd(), &[]));
+pub(super) fn launch(launch: &Launch, tag: &str, report: &OwnedFd, line: &OwnedFd) -> ! {
+    let prepared = prepare(launch, line).and_then(|()| Report::Ready.send(report.as_fd(), &[]));
     let failure = match prepared {
         Ok(()) => execute(launch, tag),
         Err(failure) => failure,

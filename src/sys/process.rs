@@ -35,9 +35,10 @@ pub fn keep_only(kept: &OwnedFd, least: RawFd) -> Result<OwnedFd> {
     Ok(kept)
 }
 
-/// Gives descriptors that were received by a process without others the numbers from 0, and gives those from 3 on.
-pub fn take_places(received: Vec<OwnedFd>) -> Result<Vec<OwnedFd>> {
+/// As [`lay_out`], of descriptors that were received through `line`, which is closed with all others.
+pub fn take_places(received: Vec<OwnedFd>, line: OwnedFd) -> Result<Vec<OwnedFd>> {
     let numbers: Vec<RawFd> = received.into_iter().map(IntoRawFd::into_raw_fd).collect();
+    let _ = line.into_raw_fd();
     lay_out(&numbers)
 }
 

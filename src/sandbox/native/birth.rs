@@ -34,23 +34,7 @@ pub(in crate::sandbox) struct Birth<'a> {
     /// Its seccomp filters, compiled.
     pub(in crate::sandbox) filters: &'a [BpfProgram],
     /// Where it reports.
-    report: OwnedFd,
-    /// Through this the nursery says that it may go.
-    line: OwnedFd,
-}
-
-impl<'a> Birth<'a> {
-    /// From the descriptors that follow the standard streams: the report and the line.
-    pub(in crate::sandbox) fn new(
-        blueprint: &'a Blueprint,
-        role: &'a Role,
-        filters: &'a [BpfProgram],
-        fds: Vec<OwnedFd>,
-    ) -> Self {
-        let mut fds = fds.into_iter();
-        let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-        Self { blueprint, role, filters, report, line }
-    }
+    pub(in crate::sandbox) report: OwnedFd,
 }
 
 /// The first process: makes the sandbox around itself. Through the line the nursery says that ids are mapped and cgroups entered, with
@@ -60,18 +44,18 @@ pub(in crate::sandbox) fn first(blueprint: &Blueprint, filters: &[BpfProgram], l
     let built = part_from_host(blueprint)
         .and_then(|()| wait_for_go(&line))
         .and_then(|given| build(blueprint, &line, given.first()));
-    let (role, report) = await_errand(&line).unwrap_or_else(|_| sys::exit_now(125));
+    let (role, report) = await_errand(line).unwrap_or_else(|_| sys::exit_now(125));
     let ready = built.and_then(|()| finish(blueprint));
-    live(Birth { blueprint, role: &role, filters, report, line }, ready)
+    live(Birth { blueprint, role: &role, filters, report }, ready)
 }
 
 /// What this process becomes, and where it reports from now on. The standard streams come with it.
-fn await_errand(line: &OwnedFd) -> Result<(Role, OwnedFd)> {
+fn await_errand(line: OwnedFd) -> Result<(Role, OwnedFd)> {
     die_with_parent()?;
     let failed = || Failure::new("recvmsg", &[&"errand"], Errno::EPROTO);
     let packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
     let role = serde_json::from_slice(&packet.bytes).map_err(|_| failed())?;
-    let [report] = <[OwnedFd; 1]>::try_from(sys::take_places(packet.fds)?).map_err(|_| failed())?;
+    let [report] = <[OwnedFd; 1]>::try_from(sys::take_places(packet.fds, line)?).map_err(|_| failed())?;
     Ok((role, report))
 }
 
@@ -85,9 +69,10 @@ fn part_with(flags: CloneFlags) -> Result<()> {
     unshare(flags).map_err(|errno| Failure::new("unshare", &[&flags], errno))
 }
 
-/// A further process, which has already joined the namespaces.
-pub(in crate::sandbox) fn further(birth: Birth<'_>) -> ! {
-    let entered = wait_for_go(&birth.line).and_then(|_| enter(birth.blueprint));
+/// A further process, which has already joined the namespaces. Through the line the nursery says that it may go.
+pub(in crate::sandbox) fn further(birth: Birth<'_>, line: OwnedFd) -> ! {
+    let entered = wait_for_go(&line).and_then(|_| enter(birth.blueprint));
+    drop(line);
     live(birth, entered)
 }
 
@@ -99,7 +84,7 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
             if let Err(failure) = prepare_agent(&birth) {
                 failure
             } else {
-                drop((birth.report, birth.line));
+                drop(birth.report);
                 sys::exit_now(i32::from(serve(token, std::io::stdin(), std::io::stdout()).is_err()))
             }
         }

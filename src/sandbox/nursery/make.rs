@@ -202,8 +202,8 @@ impl<'a> Maker<'a> {
             Cloned::Child => {
                 let joined = join_and_fork(blueprint, pid, &target);
                 if let Ok(None) = joined {
-                    let fds = inherit(streams, &[report, &inside]);
-                    native::further(Birth::new(blueprint, role, filters, fds))
+                    let (report, line) = inherit(streams, [report, &inside]);
+                    native::further(Birth { blueprint, role, filters, report }, line)
                 }
                 let said =
                     serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
@@ -237,8 +237,8 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
     let (line, inside) = sys::socket_pair()?;
     match sys::fork(false)? {
         Cloned::Child => {
-            let fds = inherit(streams, &[report, &inside]);
-            launcher::launch(launch, tag, fds)
+            let (report, line) = inherit(streams, [report, &inside]);
+            launcher::launch(launch, tag, &report, &line)
         }
         Cloned::Parent(child) => {
             sys::send(line.as_fd(), b"go", &[])?;
@@ -249,14 +249,17 @@ fn start(launch: &Launch, tag: &str, streams: &[OwnedFd; 3], report: &OwnedFd) -
 
 /// In a new process: nothing of the nursery's but these descriptors, and its signals as a program expects them. The
 /// streams have the numbers 0 to 2.
-fn inherit(streams: &[OwnedFd; 3], others: &[&OwnedFd; 2]) -> Vec<OwnedFd> {
-    let fds = streams.iter().chain(others.iter().copied()).map(AsRawFd::as_raw_fd);
+fn inherit(streams: &[OwnedFd; 3], [report, line]: [&OwnedFd; 2]) -> (OwnedFd, OwnedFd) {
+    let fds = streams.iter().chain([report, line]).map(AsRawFd::as_raw_fd);
     sys::unblock_signals();
-    sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|failure| {
-        // The first of the others is where it reports. If nobody listens any more there is nobody to tell.
-        let _ = Report::Failed(failure).send(others[0].as_fd(), &[]);
-        sys::exit_now(125)
-    })
+    let others = sys::lay_out(&fds.collect::<Vec<_>>()).map(<[OwnedFd; 2]>::try_from);
+    match others {
+        Ok(Ok([report, line])) => return (report, line),
+        // If nobody listens any more there is nobody to tell.
+        Err(failure) => drop(Report::Failed(failure).send(report.as_fd(), &[])),
+        Ok(Err(_)) => {}
+    }
+    sys::exit_now(125)
 }
 
 /// What only the parent can do for a new process: map its ids, and place it in its cgroup. Then it may go.
