@@ -116,9 +116,10 @@ fn build(blueprint: &Blueprint, line: &OwnedFd, image: Option<&OwnedFd>) -> Resu
     // A session of its own: the terminal's signals are for the runner, and getsid(2) would be 0 in a new PID namespace.
     setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     umask(Mode::from_bits_truncate(0o022));
-    match blueprint.creates(Namespace::Mount) {
-        true => build_root(blueprint, line, image),
-        false => stay_on_hosts_root(blueprint),
+    if blueprint.creates(Namespace::Mount) {
+        build_root(blueprint, line, image)
+    } else {
+        stay_on_hosts_root(blueprint)
     }
 }
 

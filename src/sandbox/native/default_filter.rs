@@ -146,9 +146,13 @@ fn endings() -> [sock_filter; 7] {
 
 /// All numbers there are, as ranges that end alike: where each begins.
 fn ranges() -> Vec<(u32, Ending)> {
-    let refused = REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|number| (number, Ending::Refused));
+    let refused =
+        REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|number| (number, Ending::Refused));
     let mut singles: Vec<(u32, Ending)> = refused
-        .chain([(i64::from(Sysno::clone3.id()), Ending::Missing), (i64::from(Sysno::clone.id()), Ending::ByFlags)])
+        .chain([
+            (i64::from(Sysno::clone3.id()), Ending::Missing),
+            (i64::from(Sysno::clone.id()), Ending::ByFlags),
+        ])
         .filter_map(|(number, ending)| Some((u32::try_from(number).ok()?, ending)))
         .collect();
     singles.sort_unstable_by_key(|(number, _)| *number);

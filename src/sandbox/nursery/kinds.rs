@@ -70,7 +70,9 @@ impl Kinds {
 
     /// Keeps what was made ahead; what could not be made is not tried again before someone asks for it, and hears why.
     pub(super) fn keep(&mut self, blueprint: &Rc<Blueprint>, made: Result<Unborn>) {
-        let Some(kind) = self.0.iter_mut().find(|kind| Rc::ptr_eq(&kind.blueprint, blueprint)) else { return };
+        let Some(kind) = self.0.iter_mut().find(|kind| Rc::ptr_eq(&kind.blueprint, blueprint)) else {
+            return;
+        };
         kind.again = made.is_ok();
         let image = identity_of_image(blueprint);
         kind.ahead = made.ok().map(|unborn| Ahead { unborn, image });
