@@ -23,7 +23,7 @@ pub use failure::{Failure, Result, errno_name, errno_named};
 pub use fork::fork_and_wait;
 pub use mount::{attach, clone_tree, map_ids};
 pub use network::bring_loopback_up;
-pub use process::{default_signals, exit_now, keep_only, lay_out, take_places, unblock_signals};
+pub use process::{default_signals, exit_now, keep_only, lay_out, take_streams, unblock_signals};
 pub use random::random_word;
 pub use signal_names::{ENDINGS, SIGNALS, signal_name, signal_named};
 pub use socket::{Packet, receive, send, socket_pair};

@@ -27,19 +27,18 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
     Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
 }
 
-/// Makes this the only descriptor of the process, close-on-exec, with a number of at least `least`.
-pub fn keep_only(kept: &OwnedFd, least: RawFd) -> Result<OwnedFd> {
-    let kept = duplicate_above(kept.as_raw_fd(), least)?;
-    close_range(kept.as_raw_fd() + 1, RawFd::MAX)?;
-    close_range(0, kept.as_raw_fd() - 1)?;
-    Ok(kept)
+/// Closes all but the standard streams and this descriptor.
+pub fn keep_only(kept: &OwnedFd) -> Result<()> {
+    let number = kept.as_raw_fd();
+    close_range(number + 1, RawFd::MAX)?;
+    if number > 3 { close_range(3, number - 1) } else { Ok(()) }
 }
 
-/// As [`lay_out`], of descriptors that were received through `line`, which is closed with all others.
-pub fn take_places(received: Vec<OwnedFd>, line: OwnedFd) -> Result<Vec<OwnedFd>> {
-    let numbers: Vec<RawFd> = received.into_iter().map(IntoRawFd::into_raw_fd).collect();
-    let _ = line.into_raw_fd();
-    lay_out(&numbers)
+/// Makes the first three of these the standard streams, in the place of those that there are, and gives the others.
+pub fn take_streams(mut received: Vec<OwnedFd>) -> Result<Vec<OwnedFd>> {
+    let others = received.split_off(received.len().min(3));
+    (0..).zip(&received).try_for_each(|(number, fd)| place(fd.as_raw_fd(), number))?;
+    Ok(others)
 }
 
 fn duplicate_above(fd: RawFd, least: RawFd) -> Result<OwnedFd> {

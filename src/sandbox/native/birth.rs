@@ -44,18 +44,19 @@ pub(in crate::sandbox) fn first(blueprint: &Blueprint, filters: &[BpfProgram], l
     let built = part_from_host(blueprint)
         .and_then(|()| wait_for_go(&line))
         .and_then(|given| build(blueprint, &line, given.first()));
-    let (role, report) = await_errand(line).unwrap_or_else(|_| sys::exit_now(125));
+    let (role, report) = await_errand(&line).unwrap_or_else(|_| sys::exit_now(125));
+    drop(line);
     let ready = built.and_then(|()| finish(blueprint));
     live(Birth { blueprint, role: &role, filters, report }, ready)
 }
 
 /// What this process becomes, and where it reports from now on. The standard streams come with it.
-fn await_errand(line: OwnedFd) -> Result<(Role, OwnedFd)> {
+fn await_errand(line: &OwnedFd) -> Result<(Role, OwnedFd)> {
     die_with_parent()?;
     let failed = || Failure::new("recvmsg", &[&"errand"], Errno::EPROTO);
     let packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
     let role = serde_json::from_slice(&packet.bytes).map_err(|_| failed())?;
-    let [report] = <[OwnedFd; 1]>::try_from(sys::take_places(packet.fds, line)?).map_err(|_| failed())?;
+    let [report] = <[OwnedFd; 1]>::try_from(sys::take_streams(packet.fds)?).map_err(|_| failed())?;
     Ok((role, report))
 }
 

@@ -24,9 +24,6 @@ use crate::sandbox::{launcher, run_directory::RunDirectory};
 use crate::spec::Namespace;
 use crate::sys::{self, Child, Cloned, Failure, Result};
 
-/// The least number of a first process's line: the descriptors of its errand have those below it.
-const FIRST_LINE: i32 = 8;
-
 /// How long a helper may take to join a sandbox.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -174,8 +171,9 @@ impl<'a> Maker<'a> {
         match sys::clone3(blueprint.clone_flags().unsigned_abs().into())? {
             Cloned::Child => {
                 sys::unblock_signals();
-                let line = sys::keep_only(&inside, FIRST_LINE).unwrap_or_else(|_| sys::exit_now(125));
-                native::first(blueprint, filters, line)
+                // Its streams are the nursery's until it is given its own.
+                sys::keep_only(&inside).unwrap_or_else(|_| sys::exit_now(125));
+                native::first(blueprint, filters, inside)
             }
             Cloned::Parent(child) => {
                 let ready = let_go(blueprint, &child, image.as_ref(), cgroup.as_ref(), &line);
