@@ -2,7 +2,8 @@
 //! them from both sides, and says of each claim whether it held.
 //!
 //! The way of a claim: [`spec`] (text as written) → [`plan`] (what can be run) → [`sandbox`] (a runtime makes it) →
-//! observations ([`fact`], asked through [`agent`]) → [`judge`] (a pure function) → [`report`]. [`engine`] drives that way.
+//! observations ([`fact`], asked through [`agent`]) → [`judge`] (a pure function) → [`report`]. [`engine`] drives that way;
+//! [`prove`] drives it again and again, in sandboxes broken on purpose, to show that each claim can fail.
 
 pub mod agent;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod harness;
 pub mod image;
 pub mod judge;
 pub mod plan;
+pub mod prove;
 pub mod report;
 pub mod role;
 pub mod sandbox;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Exit;
 use crate::expect;
-use crate::fact::{self, Attempt, Fact, Field, Kind, Vantage};
+use crate::fact::{self, Attempt, Fact, Field, Vantage};
 
 /// Explain a fact, an attempt, a matcher, or all of them
 #[derive(Debug, Args)]
@@ -67,11 +67,12 @@ fn explain_fact(fact: &Fact) {
         Vantage::Host => "host",
     });
     anstream::println!("Seen from: {}", views.collect::<Vec<_>>().join(", "));
-    if let Kind::Record(fields) | Kind::Path(fields) = fact.kind {
+    let fields = fact.kind.of_elements().unwrap_or(fact.kind).fields();
+    if !fields.is_empty() {
         anstream::println!("Fields:");
-        for Field { name, brief, .. } in fields {
-            line(name, brief);
-        }
+    }
+    for Field { name, brief, .. } in fields {
+        line(name, brief);
     }
 }
 

@@ -7,6 +7,7 @@ pub mod image;
 mod interrupt;
 mod list;
 mod loading;
+mod prove;
 mod run;
 mod schema;
 
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Judge the claims of specs on real sandboxes
     Run(run::Run),
+    /// Judge every claim again in sandboxes broken on purpose, and say what each of them catches
+    Prove(prove::Prove),
     /// Read specs and say what is wrong with them, without running anything
     Check(check::Check),
     /// List the tests that specs make
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run),
+        Command::Prove(prove) => return prove::run(prove),
         Command::Check(check) => check::run(check),
         Command::List(list) => list::run(list),
         Command::Explain(explain) => explain::run(explain),

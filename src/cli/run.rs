@@ -71,6 +71,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
         required: arguments.require.clone(),
         keep: Keep::usual(),
+        remember_controls: false,
     };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut listener: Box<dyn Listener> = match arguments.format {
@@ -107,6 +108,6 @@ fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     names.iter().map(find).collect()
 }
 
-fn cpus() -> usize {
+pub(super) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }

@@ -6,7 +6,7 @@ use super::action::Done;
 use super::outcome::{Outcome, Trouble};
 use super::stage::{Stage, StageError};
 use crate::fact::{Query, View};
-use crate::judge::{Finding, Observations, Verdict, judge, queries};
+use crate::judge::{Finding, Observations, Verdict, judge, needs_sandboxes, queries};
 use crate::plan::{Skip, Test};
 use crate::spec::{Action, Claim, Pace, Seen, Step};
 use crate::sys::pipe;
@@ -29,6 +29,7 @@ enum Judged {
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
+    let timeout = stage.longest().map_or(timeout, |longest| timeout.min(longest));
     // An image may take minutes to build; the claim's time begins when its images are there.
     let there = stage.fetch_images();
     let mut telling = Telling::new(stage, Instant::now() + timeout);
@@ -120,6 +121,11 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
         }
         self.last = self.stage.observe(&queries(seen), self.deadline)?;
         self.last.extend(self.beginning.clone());
+        if needs_sandboxes(seen) {
+            for (name, namespaces) in self.stage.running_sandboxes() {
+                self.last.insert_sandbox(name, namespaces);
+            }
+        }
         let verdict = judge(seen, &self.last);
         self.unheld = matches!(verdict, Verdict::Failed(_)).then_some(seen);
         Ok(verdict)

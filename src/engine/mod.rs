@@ -8,8 +8,10 @@ mod keep;
 mod outcome;
 mod run;
 mod stage;
+mod trial;
 
 pub use event::{Event, Listener};
 pub use keep::Keep;
 pub use outcome::{Ended, Outcome, Summary, Trouble};
 pub use run::{Engine, Options};
+pub use trial::{Making, Trial};

@@ -1,5 +1,6 @@
 //! The engine: runs groups of tests on as many threads as there are jobs, and tells what became of each.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,8 @@ use super::images::Images;
 use super::keep::Keep;
 use super::outcome::{Outcome, Summary, Trouble};
 use super::stage::Stage;
+use super::trial::{Making, Trial};
+use crate::fact::Answer;
 use crate::image::ImageError;
 use crate::plan::{Entry, Group, KNOWN_ISSUE, Plan, Skip, Test};
 use crate::sandbox::Nursery;
@@ -26,6 +29,8 @@ pub struct Options {
     pub required: Vec<String>,
     /// Where the evidence of failures is kept.
     pub keep: Keep,
+    /// Whether a control that has been asked once need not be asked again.
+    pub remember_controls: bool,
 }
 
 /// What a run works with.
@@ -34,12 +39,14 @@ pub struct Engine {
     nursery: Nursery,
     images: Images,
     options: Options,
+    /// What controls have answered, by their settings and what they were asked.
+    controls: Mutex<HashMap<String, Vec<Answer>>>,
 }
 
 impl Engine {
     /// With a nursery that was started before any thread.
     pub fn new(nursery: Nursery, options: Options) -> Result<Self, ImageError> {
-        Ok(Self { nursery, images: Images::open()?, options })
+        Ok(Self { nursery, images: Images::open()?, options, controls: Mutex::default() })
     }
 
     /// Runs the plan's tests that `chosen` says, and tells the listener.
@@ -64,16 +71,39 @@ impl Engine {
 
     fn run_groups(&self, plan: &Plan, telling: &Mutex<Telling<'_>>) {
         let groups = plan.groups();
+        self.side_by_side(&groups, |group| {
+            self.run_group(plan, group, Making::default(), |place, test, outcome, began| {
+                let entry = &plan.entries[place];
+                let outcome = test.map_or_else(|_| outcome.clone(), |test| with_known_issues(outcome, test));
+                tell(telling, |telling| telling.ended(entry, test, &outcome, began));
+            });
+        });
+    }
+
+    /// Runs groups of the plan's tests in sandboxes that are made otherwise than the specs say, and tells what became of each
+    /// test: the trial, the test's place in the plan, its outcome.
+    pub fn run_trials(
+        &self,
+        plan: &Plan,
+        trials: &[Trial<'_>],
+        heard: impl Fn(&Trial<'_>, usize, &Outcome) + Sync,
+    ) {
+        self.side_by_side(trials, |trial| {
+            self.run_group(plan, &trial.group, trial.making, |place, _, outcome, _| {
+                heard(trial, place, outcome);
+            });
+        });
+    }
+
+    fn side_by_side<T: Sync>(&self, all: &[T], run: impl Fn(&T) + Sync) {
         let next = AtomicUsize::new(0);
         let work = || {
-            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.run_group(plan, group, |entry, test, outcome, began| {
-                    tell(telling, |telling| telling.ended(entry, test, outcome, began));
-                });
+            while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                run(one);
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.options.jobs.min(groups.len()) {
+            for _ in 1..self.options.jobs.min(all.len()) {
                 scope.spawn(work);
             }
             work();
@@ -85,27 +115,28 @@ impl Engine {
         &self,
         plan: &Plan,
         group: &Group,
-        mut ended: impl FnMut(&Entry, Result<&Test, &String>, &Outcome, Instant),
+        making: Making<'_>,
+        mut ended: impl FnMut(usize, Result<&Test, &String>, &Outcome, Instant),
     ) {
         let mut stage: Option<Stage<'_>> = None;
-        for entry in group.entries.iter().map(|place| &plan.entries[*place]) {
+        for (place, entry) in group.entries.iter().map(|place| (*place, &plan.entries[*place])) {
             let began = Instant::now();
             let test = match entry.open() {
                 Ok(test) => Arc::new(test),
                 Err(reason) => {
                     let outcome = Outcome::Broken(Trouble::saying(&reason));
-                    ended(entry, Err(&reason), &outcome, began);
+                    ended(place, Err(&reason), &outcome, began);
                     continue;
                 }
             };
-            let on = stage.get_or_insert_with(|| Stage::new(self, Arc::clone(&test)));
+            let on = stage.get_or_insert_with(|| Stage::new(self, Arc::clone(&test), making));
             on.turn_to(Arc::clone(&test));
             let outcome = self.run_test(on, &test);
             // What went wrong may have left the sandbox in any state.
             if outcome.trouble().is_some() {
                 stage = None;
             }
-            ended(entry, Ok(&test), &outcome, began);
+            ended(place, Ok(&test), &outcome, began);
         }
     }
 
@@ -117,10 +148,24 @@ impl Engine {
             }
             outcome
         }));
-        let outcome = told.unwrap_or_else(|_| {
+        told.unwrap_or_else(|_| {
             Outcome::Broken(Trouble::saying("airtight itself panicked; please report it"))
-        });
-        with_known_issues(outcome, test)
+        })
+    }
+
+    /// Whether a control that has been asked once need not be asked again.
+    pub(super) const fn remembers_controls(&self) -> bool {
+        self.options.remember_controls
+    }
+
+    /// What a control has answered.
+    pub(super) fn remembered(&self, key: &str) -> Option<Vec<Answer>> {
+        self.controls.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Remembers it.
+    pub(super) fn remember(&self, key: String, answers: Vec<Answer>) {
+        self.controls.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answers);
     }
 
     /// What makes processes.
@@ -158,7 +203,8 @@ fn tell<'a>(telling: &Mutex<Telling<'a>>, what: impl FnOnce(&mut Telling<'a>)) {
 }
 
 /// A known defect must keep failing: its claim is skipped while it does, and red once it holds or the day is past.
-fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
+fn with_known_issues(outcome: &Outcome, test: &Test) -> Outcome {
+    let outcome = outcome.clone();
     let Some(issue) = test.claim().known_issues.iter().find(|issue| applies(issue, test)) else {
         return outcome;
     };

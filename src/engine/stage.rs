@@ -1,21 +1,23 @@
 //! The sandboxes of a claim while it is judged, and asking them.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::run::Engine;
+use super::trial::Making;
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
 use crate::fact::{self, Answer, Ended, Outcome, Query, Reading, Subject, Unobserved, Vantage, View};
 use crate::judge::Observations;
 use crate::plan::Test;
 use crate::sandbox::{
-    self, Commanded, First, Further, NurseryError, Order, Process, Sandbox, StartError, native,
+    self, Commanded, First, Further, NurseryError, Order, Process, Sandbox, StartError,
+    native::{self, Breakage},
 };
 use crate::spec::{Asked, Seen, Settings};
 use crate::sys::signal_name;
@@ -23,6 +25,7 @@ use crate::sys::signal_name;
 /// The sandboxes of a scenario, started when they are first needed.
 pub(super) struct Stage<'a> {
     engine: &'a Engine,
+    making: Making<'a>,
     test: Arc<Test>,
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
@@ -61,10 +64,11 @@ pub(super) enum StageError {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(engine: &'a Engine, test: Arc<Test>) -> Self {
-        let directory = test.spec.path.parent().unwrap_or(Path::new(".")).to_owned();
+    pub(super) fn new(engine: &'a Engine, test: Arc<Test>, making: Making<'a>) -> Self {
+        let directory = test.directory().to_owned();
         Self {
             engine,
+            making,
             test,
             directory,
             sandboxes: HashMap::new(),
@@ -74,9 +78,15 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Goes on with another claim of the same group.
+    /// Goes on with another claim of the same group. What the last one's controls were let do has changed them.
     pub(super) fn turn_to(&mut self, test: Arc<Test>) {
+        self.controls.clear();
         self.test = test;
+    }
+
+    /// The longest that a claim may take here, whatever its own time limit.
+    pub(super) const fn longest(&self) -> Option<Duration> {
+        self.making.longest
     }
 
     /// What further processes are made by.
@@ -129,7 +139,7 @@ impl<'a> Stage<'a> {
             let settings = self.settings(name)?;
             let first = settings.command.clone();
             let first = first.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" });
-            let sandbox = self.start(&settings, self.test.runtime, first, deadline)?;
+            let sandbox = self.start(&settings, first, deadline)?;
             self.sandboxes.insert(name.to_owned(), sandbox);
         }
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
@@ -144,7 +154,7 @@ impl<'a> Stage<'a> {
         deadline: Instant,
     ) -> Result<&mut Sandbox, StageError> {
         let settings = self.settings(name)?;
-        let sandbox = self.start(&settings, self.test.runtime, First::Command { argv, stdin }, deadline)?;
+        let sandbox = self.start(&settings, First::Command { argv, stdin }, deadline)?;
         self.sandboxes.insert(name.to_owned(), sandbox);
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
     }
@@ -153,22 +163,28 @@ impl<'a> Stage<'a> {
         if !self.controls.contains_key(name) {
             let settings = native::without_restrictions(&self.settings(name)?);
             let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
-            let sandbox = self.start(&settings, runtime, First::Agent, deadline)?;
+            let sandbox = self.start_by(runtime, &settings, First::Agent, deadline, None)?;
             self.controls.insert(name.to_owned(), sandbox);
         }
         self.controls.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
     }
 
-    fn start(
+    fn start(&self, settings: &Settings, first: First<'_>, deadline: Instant) -> Result<Sandbox, StageError> {
+        let runtime = self.making.runtime.unwrap_or(self.test.runtime);
+        self.start_by(runtime, settings, first, deadline, self.making.breakage)
+    }
+
+    fn start_by(
         &self,
-        settings: &Settings,
         runtime: &dyn sandbox::Runtime,
+        settings: &Settings,
         first: First<'_>,
         deadline: Instant,
+        breakage: Option<&Breakage>,
     ) -> Result<Sandbox, StageError> {
         let image = self.image(settings)?;
         let directory = &self.directory;
-        let order = Order { settings, image: &image, directory, first, deadline, breakage: None };
+        let order = Order { settings, image: &image, directory, first, deadline, breakage };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 
@@ -209,6 +225,14 @@ impl<'a> Stage<'a> {
         Ok(observations)
     }
 
+    /// The namespaces of each sandbox that runs, by name: what is in none of them and not the host's is new.
+    pub(super) fn running_sandboxes(&self) -> Vec<(String, Answer)> {
+        let query = Query { fact: "namespaces".to_owned(), argument: String::new() };
+        let subjects = self.sandboxes.iter().map(|(name, sandbox)| (name, sandbox.subject()));
+        let running = subjects.filter(|(_, subject)| subject.ended().is_none());
+        running.map(|(name, subject)| (name.clone(), read(&subject, &query))).collect()
+    }
+
     fn ask(&mut self, view: &View, queries: &[Query], deadline: Instant) -> Result<Vec<Answer>, StageError> {
         match view {
             View::Host => Ok(queries.iter().map(|query| read(&Subject::oneself(), query)).collect()),
@@ -217,17 +241,33 @@ impl<'a> Stage<'a> {
                 Ok(queries.iter().map(|query| read(&subject, query)).collect())
             }
             View::Inside(name) => self.ask_inside(name, queries, deadline),
-            View::Control(name) => {
-                let sandbox = self.control(name, deadline)?;
-                let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
-                if dead {
-                    self.controls.remove(name);
-                }
-                Ok(answers)
-            }
+            View::Control(name) => self.ask_control(name, queries, deadline),
             // It was asked when the claim began, and is added by whoever keeps it.
             View::Beginning(_) => Ok(Vec::new()),
         }
+    }
+
+    /// In a trial the controls are those of the sound sandbox, which have been asked before.
+    fn ask_control(
+        &mut self,
+        name: &str,
+        queries: &[Query],
+        deadline: Instant,
+    ) -> Result<Vec<Answer>, StageError> {
+        let key =
+            self.engine.remembers_controls().then(|| format!("{:?} {queries:?}", self.settings(name).ok()));
+        if let Some(answers) = key.as_ref().and_then(|key| self.engine.remembered(key)) {
+            return Ok(answers);
+        }
+        let sandbox = self.control(name, deadline)?;
+        let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
+        if dead {
+            self.controls.remove(name);
+        }
+        if let Some(key) = key {
+            self.engine.remember(key, answers.clone());
+        }
+        Ok(answers)
     }
 
     fn ask_inside(

@@ -37,6 +37,8 @@ pub struct Miss {
     pub extra: Vec<Value>,
     /// For a text of several lines: expected and observed as a diff.
     pub diff: Option<String>,
+    /// The reasons that it stands for, where it stands for several; the diff has them all.
+    pub several: Vec<Miss>,
 }
 
 /// What an evaluation may look at besides the value itself.
@@ -48,6 +50,8 @@ pub struct Scene<'a> {
     pub other: &'a dyn Fn(&View) -> Result<Value, String>,
     /// The fields from the fact's value down to the value that is judged.
     pub path: &'a [&'a str],
+    /// The fields that are named beside the matcher that judges: all but these are its `others`.
+    pub named: &'a [&'a str],
 }
 
 impl std::fmt::Debug for Scene<'_> {
@@ -159,8 +163,16 @@ impl Miss {
     }
 
     fn bare(at: Span, expected: String, actual: Option<&Value>) -> Self {
-        let actual = actual.cloned();
-        let (missing, extra) = (Vec::new(), Vec::new());
-        Self { at, path: Vec::new(), label: String::new(), expected, actual, missing, extra, diff: None }
+        Self {
+            at,
+            path: Vec::new(),
+            label: String::new(),
+            expected,
+            actual: actual.cloned(),
+            missing: Vec::new(),
+            extra: Vec::new(),
+            diff: None,
+            several: Vec::new(),
+        }
     }
 }

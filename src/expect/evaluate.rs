@@ -11,8 +11,11 @@ const OF_SOME_PATHS: [&str; 2] = ["target", "device"];
 
 /// Holds an expectation against a value of this kind: all its terms must hold.
 pub fn evaluate(expectation: &Expectation, kind: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    let named: Vec<&str> = expectation.terms.iter().filter_map(Term::field).collect();
     Check::all(expectation.terms.iter().map(|term| match term {
-        Term::Match(matching) => (matching.matcher.judge)(matching, kind, value, scene),
+        Term::Match(matching) => {
+            (matching.matcher.judge)(matching, kind, value, &Scene { named: &named, ..*scene })
+        }
         Term::Field { name, at, expectation } => field(name, *at, expectation, kind, value, scene),
     }))
 }
@@ -33,7 +36,6 @@ fn field(
 /// The value has no such field. A record's fields are the language's, so one that is not there was not observed. A map's are
 /// the observed thing's own; and where there is nothing at a path, it has no fields.
 fn lacking(name: &str, at: Span, expectation: &Expectation, kind: &Kind, value: &Value) -> Check {
-    let expected = format!("`{name}` {}", describe(expectation));
     let there = value.get("exists").and_then(Value::as_bool) == Some(true);
     let observable = match kind {
         Kind::Record(_) => false,
@@ -42,9 +44,10 @@ fn lacking(name: &str, at: Span, expectation: &Expectation, kind: &Kind, value: 
     };
     if observable {
         let label = format!("there is no `{name}` in {}", show(value));
-        Check::Fails(vec![Miss::labelled(at, label, expected, Some(value))])
+        Check::Fails(vec![Miss::labelled(at, label, describe(expectation), None)]).within(name)
     } else {
         let label = format!("`{name}` was not observed");
+        let expected = format!("`{name}` {}", describe(expectation));
         Check::Broken(vec![Miss::labelled(at, label, expected, None)])
     }
 }
@@ -57,6 +60,20 @@ impl Kind {
             Self::Any => Some(Self::Any),
             _ => None,
         }
+    }
+
+    /// The kind of any field of a record or a map; anything where they differ.
+    pub(crate) fn of_others(&self) -> Self {
+        match self.fields() {
+            [first, rest @ ..] if rest.iter().all(|field| field.kind == first.kind) => first.kind,
+            _ => self.of_elements().unwrap_or(Self::Any),
+        }
+    }
+
+    /// Whether it is a record of records of records, whose differences are told as one diff.
+    pub(crate) fn is_deep(&self) -> bool {
+        let records = |kind: &Self| kind.fields().iter().any(|field| !field.kind.fields().is_empty());
+        self.fields().iter().any(|field| records(&field.kind))
     }
 
     /// The kind of a field of a record or a map; anything where it has none.

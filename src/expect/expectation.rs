@@ -26,6 +26,14 @@ pub struct Expectation {
     pub terms: Vec<Term>,
 }
 
+impl Expectation {
+    /// Whether only an attempt that failed can meet it.
+    pub fn wants_refusal(&self) -> bool {
+        let refusal = |term: &Term| matches!(term, Term::Match(matching) if ["denied", "fails"].contains(&matching.matcher.name));
+        self.terms.iter().any(refusal)
+    }
+}
+
 /// One term of an expectation.
 #[derive(Debug, Clone)]
 pub enum Term {
@@ -40,6 +48,13 @@ pub enum Term {
         /// What is expected of it.
         expectation: Expectation,
     },
+}
+
+impl Term {
+    /// The name of the field that it is of.
+    pub(crate) fn field(&self) -> Option<&str> {
+        if let Self::Field { name, .. } = self { Some(name) } else { None }
+    }
 }
 
 /// A matcher with its argument.

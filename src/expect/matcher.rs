@@ -53,6 +53,10 @@ pub enum Shape {
     Element,
     /// A list of such values; never empty.
     Elements,
+    /// A list of such values, or of a record or a map a mapping of expectations; never empty.
+    Exactly,
+    /// An expectation of a field, whichever.
+    NestedOthers,
     /// A text.
     Text,
     /// A regular expression in the syntax of the regex crate.

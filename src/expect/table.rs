@@ -2,7 +2,7 @@
 
 use crate::fact::Kind;
 
-use super::judges::{isolation, lists, logic, numbers, paths, texts};
+use super::judges::{isolation, lists, logic, numbers, paths, texts, whole};
 use super::matcher::{Matcher, Sample, Shape};
 
 /// The matcher of a bare value. It has no word of its own.
@@ -237,14 +237,27 @@ pub static TABLE: &[Matcher] = &[
     },
     Matcher {
         name: "exactly",
-        applies: list,
-        shape: Shape::Elements,
+        applies: exact,
+        shape: Shape::Exactly,
         judge: lists::exactly,
-        brief: "Exactly these elements, in any order.",
-        long: "As often as they are written.",
+        brief: "Exactly these elements, in any order; of a mapping, exactly these fields.",
+        long: "Of a list, as often as they are written. Of a mapping, what is expected of each field holds, and there is no field \
+               that is not named, down to where a value is expected as such: so that `{ same_as: host }` stands for a whole \
+               field. `others` stands for the fields that are not named.",
         example: "groups: { exactly: [10, 0] }",
         holds: Sample { value: "[0, 10]", other: "" },
         fails: Sample { value: "[0, 10, 10]", other: "" },
+    },
+    Matcher {
+        name: "others",
+        applies: fields,
+        shape: Shape::NestedOthers,
+        judge: whole::others,
+        brief: "The expectation holds of every field that is not named beside it.",
+        long: "Of a record or a map. There must be at least one such field: else it says nothing, and fails.",
+        example: "addresses: { lo: [127.0.0.1/8], others: empty }",
+        holds: Sample { value: "{\"lo\": [\"127.0.0.1/8\"], \"eth0\": []}", other: "" },
+        fails: Sample { value: "{\"lo\": [\"127.0.0.1/8\"], \"eth0\": [\"192.0.2.1/24\"]}", other: "" },
     },
     Matcher {
         name: "has_key",
@@ -433,7 +446,7 @@ fn numeric(kind: &Kind) -> bool {
 }
 
 fn textual(kind: &Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::Word(_) | Kind::Mode | Kind::Any)
+    matches!(kind, Kind::Text | Kind::Word(_) | Kind::Origin | Kind::Mode | Kind::Any)
 }
 
 fn plain_text(kind: &Kind) -> bool {
@@ -442,6 +455,15 @@ fn plain_text(kind: &Kind) -> bool {
 
 fn list(kind: &Kind) -> bool {
     matches!(kind, Kind::List(_) | Kind::Set(_) | Kind::Any)
+}
+
+fn exact(kind: &Kind) -> bool {
+    list(kind) || fields(kind)
+}
+
+/// What has fields by name, all of which can be known.
+fn fields(kind: &Kind) -> bool {
+    matches!(kind, Kind::Record(_) | Kind::Map(_))
 }
 
 fn keyed(kind: &Kind) -> bool {

@@ -11,6 +11,8 @@ pub enum Kind {
     Text,
     /// A word of a closed set.
     Word(&'static [&'static str]),
+    /// Whose a namespace is: `inherited`, `new`, or `joined NAME`.
+    Origin,
     /// A number of bytes or of things, or `unlimited`. Specs may write `64MiB`.
     Limit,
     /// A permission mode or another octal number, kept as text: `"0755"`.

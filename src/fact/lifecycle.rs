@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::evidence::{reading, show};
 use super::status::Stat;
-use super::vantage::FROM_OUTSIDE;
+use super::vantage::{FROM_OUTSIDE, ITSELF};
 use super::{Ended, Fact, Kind, Subject, Unobserved};
 use crate::sys::ENDINGS;
 
@@ -93,6 +93,26 @@ pub(super) const EXIT_CODE: Fact = Fact {
             still_there(subject)?;
             Err(Unobserved::because("the process has no exit status: it still lives"))
         }
+    },
+    relate: None,
+};
+
+/// `parent_death_signal`
+pub(super) const PARENT_DEATH_SIGNAL: Fact = Fact {
+    name: "parent_death_signal",
+    argument: None,
+    kind: Kind::Word(ENDINGS),
+    views: ITSELF,
+    brief: "The signal that the process gets when what started it ends; `none` where it gets none.",
+    long: "prctl(PR_GET_PDEATHSIG), prctl(2). SIGKILL there ends a sandbox together with its launcher, however that ends: it \
+           comes from outside of the PID namespace, so that its init cannot ignore it. execve(2) of an ordinary program \
+           keeps it, a change of user clears it.",
+    example: "parent_death_signal: SIGKILL",
+    observe: |_, _| {
+        let signal = nix::sys::prctl::get_pdeathsig()
+            .map_err(|errno| Unobserved::because(format!("prctl(PR_GET_PDEATHSIG) failed: {errno:?}")))?;
+        let name = signal.map_or("none", Signal::as_str);
+        Ok(reading(name, format!("PR_GET_PDEATHSIG: {name}")))
     },
     relate: None,
 };

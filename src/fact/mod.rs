@@ -7,19 +7,27 @@ pub mod attempt;
 mod capabilities;
 mod cgroup;
 mod credentials;
+mod entries;
 mod evidence;
 mod fds;
 mod files;
+mod filesystems;
+mod helpers;
 mod kernel_config;
 mod keyrings;
 mod kind;
 mod lifecycle;
 mod limits;
 mod lsm;
+mod machine;
 mod mounts;
 mod namespaces;
 mod net;
+mod origin;
 mod paths;
+mod peers;
+mod pivoted;
+mod posture;
 mod process;
 mod processes;
 mod program;
@@ -36,6 +44,7 @@ mod view;
 
 pub use attempt::{ATTEMPTS, find_attempt};
 pub use kind::{Field, Kind};
+pub use peers::{Peer, Peers};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use subject::{Ended, Subject};
 pub use table::{TABLE, check_argument, find};
@@ -61,8 +70,13 @@ pub struct Fact {
     pub example: &'static str,
     /// Reads it of a process.
     pub observe: fn(&Subject, &str) -> Result<Reading, Unobserved>,
-    /// Adds to the reading what shows only against the host's reading of the same fact: which namespaces are shared.
-    pub relate: Option<fn(&mut Value, &Value)>,
+    /// Adds to the reading what shows only against others: which namespaces are the host's, which another sandbox's.
+    pub relate: Option<fn(&mut Value, &Peers<'_>)>,
+}
+
+/// The fact that the host must be asked where this one is related: itself, but for one that the host does not have.
+pub fn reference(fact: &Fact) -> &'static str {
+    if fact.name == helpers::HELPERS.name { posture::POSTURE.name } else { fact.name }
 }
 
 /// One attempt of the language: the agent really tries it.

@@ -1,6 +1,6 @@
 //! Mounts: `/proc/PID/mountinfo` parsed from bytes (`proc_pid_mountinfo(5)`), since a mount point need not be UTF-8.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::evidence::{lines, malformed, read, reading, show};
 use super::vantage::EVERYWHERE;
@@ -13,6 +13,12 @@ const fn text(name: &'static str, brief: &'static str) -> Field {
 const fn options(name: &'static str, brief: &'static str) -> Field {
     Field { name, kind: Kind::List(&Kind::Text), brief }
 }
+
+const PROPAGATION: Field = Field {
+    name: "propagation",
+    kind: Kind::Word(&["private", "shared", "slave", "shared_slave", "unbindable"]),
+    brief: "Where mounts made below it spread to.",
+};
 
 /// `mounts`
 pub(super) const MOUNTS: Fact = Fact {
@@ -29,11 +35,7 @@ pub(super) const MOUNTS: Fact = Fact {
         ),
         options("options", "The mount's own options, in the kernel's order: `[rw, nosuid, relatime]`."),
         options("super_options", "The file system's options, in the kernel's order: `[rw, size=64k]`."),
-        Field {
-            name: "propagation",
-            kind: Kind::Word(&["private", "shared", "slave", "shared_slave", "unbindable"]),
-            brief: "Where mounts made below it spread to.",
-        },
+        PROPAGATION,
     ]),
     views: EVERYWHERE,
     brief: "What is mounted at a path: the topmost mount.",
@@ -61,6 +63,37 @@ pub(super) const MOUNT_POINTS: Fact = Fact {
     },
     relate: None,
 };
+
+/// A mount as `posture` has it.
+pub(super) const SUMMARY: Kind = Kind::Record(&[
+    text("type", "The file system's type: `tmpfs`."),
+    Field {
+        name: "flags",
+        kind: Kind::Set(&Kind::Word(&FLAGS)),
+        brief: "`ro` or `rw`, and those that restrict: `[ro, nosuid, nodev, noexec]`.",
+    },
+    PROPAGATION,
+]);
+
+/// The flags that say what can be done on a mount. Those of access times do not, and are the host's where it locked them.
+const FLAGS: [&str; 6] = ["ro", "rw", "nosuid", "nodev", "noexec", "nosymfollow"];
+
+/// All mounts by path, as `posture` has them: of several on one path the topmost.
+pub(super) fn summary(subject: &Subject, _: &str) -> Result<Reading, Unobserved> {
+    let (mounts, raw) = mountinfo(subject)?;
+    let all: Map<String, Value> = mounts.iter().map(|mount| (show(&mount.point), brief(mount))).collect();
+    Ok(reading(all, raw))
+}
+
+fn brief(mount: &Mount) -> Value {
+    let has = |flag: &str| mount.options.iter().any(|option| option == flag);
+    // A mount that is `rw` on a file system that is `ro` cannot be written to.
+    let read_only = has("ro") || mount.super_options.iter().any(|option| option == "ro");
+    let restricts = |flag: &&str| !matches!(*flag, "ro" | "rw") && has(flag);
+    let written = if read_only { "ro" } else { "rw" };
+    let flags: Vec<&str> = [written].into_iter().chain(FLAGS.into_iter().filter(restricts)).collect();
+    json!({ "type": mount.kind, "flags": flags, "propagation": propagation(&mount.tags) })
+}
 
 /// One line of mountinfo.
 #[derive(Debug, PartialEq, Eq)]
@@ -176,6 +209,26 @@ mod tests {
             b"1 0 0:1 / / rw shared:3 master:2 propagate_from:1 -  tmpfs  rw",
             json!({ "mounted": true, "layers": 1, "type": "", "source": "tmpfs", "root": "/", "options": ["rw"],
                 "super_options": [""], "propagation": "shared_slave" }),
+        );
+    }
+
+    #[test]
+    fn the_flags_that_restrict_are_told() {
+        let check = |line: &[u8], flags: Value, propagation: &str| {
+            let expected = json!({ "type": "tmpfs", "flags": flags, "propagation": propagation });
+            assert_eq!(brief(&parse(line).unwrap()), expected);
+        };
+        check(b"1 0 0:1 / /a rw,relatime - tmpfs none rw", json!(["rw"]), "private");
+        check(
+            b"1 0 0:1 / /a rw,nosuid,noexec shared:1 - tmpfs none rw",
+            json!(["rw", "nosuid", "noexec"]),
+            "shared",
+        );
+        check(b"1 0 0:1 / /a ro,nodev,noatime master:1 - tmpfs none rw", json!(["ro", "nodev"]), "slave");
+        check(
+            b"1 0 0:1 / /a rw,nosymfollow - tmpfs none ro,errors=ro",
+            json!(["ro", "nosymfollow"]),
+            "private",
         );
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::evidence::{reading, show, unreadable};
 use super::vantage::EVERYWHERE;
-use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
+use super::{Fact, Field, Kind, Peers, Reading, Subject, Unobserved};
 
 /// The links of `/proc/PID/ns`, with the names that unshare(1) spells where it has one.
 const LINKS: [(&str, &str); 10] = [
@@ -93,8 +93,8 @@ fn is_newer(name: &str) -> bool {
 }
 
 /// Adds `own` and `shared`: each kind that both readings have.
-fn relate(value: &mut Value, host: &Value) {
-    let Some(map) = value.as_object_mut() else { return };
+fn relate(value: &mut Value, peers: &Peers<'_>) {
+    let (Some(map), host) = (value.as_object_mut(), peers.host) else { return };
     let both = |name: &&str| map.contains_key(*name) && host.get(*name).is_some();
     let (shared, own): (Vec<&str>, Vec<&str>) =
         NAMES.into_iter().filter(both).partition(|name| map.get(*name) == host.get(*name));
@@ -113,7 +113,7 @@ mod tests {
         let mut inside =
             json!({ "user": "user:[1]", "pid": "pid:[2]", "net": "net:[3]", "pid_for_children": "pid:[2]" });
         let host = json!({ "user": "user:[1]", "pid": "pid:[9]", "net": "net:[8]", "time": "time:[4]" });
-        relate(&mut inside, &host);
+        relate(&mut inside, &Peers::host(&host));
         assert_eq!(inside["own"], json!(["pid", "net"]));
         assert_eq!(inside["shared"], json!(["user"]));
     }
@@ -122,7 +122,7 @@ mod tests {
     fn a_process_shares_all_with_itself() {
         let mut reading = observe(&Subject::oneself()).unwrap();
         let host = reading.value.clone();
-        relate(&mut reading.value, &host);
+        relate(&mut reading.value, &Peers::host(&host));
         assert_eq!(reading.value["own"], json!([]));
         assert!(reading.value["shared"].as_array().unwrap().len() >= 7);
     }

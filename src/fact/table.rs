@@ -1,8 +1,9 @@
 //! The table of facts. Each entry stands beside its observer, in the file of its area.
 
 use super::{
-    Fact, capabilities, cgroup, credentials, fds, files, kernel_config, keyrings, lifecycle, limits, lsm,
-    mounts, namespaces, net, paths, process, processes, program, sysctl, system,
+    Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, helpers, kernel_config,
+    keyrings, lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted, posture, process,
+    processes, program, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -40,8 +41,11 @@ pub static TABLE: &[Fact] = &[
     lifecycle::STATE,
     lifecycle::ENDED_BY,
     lifecycle::EXIT_CODE,
+    lifecycle::PARENT_DEATH_SIGNAL,
     keyrings::KEYRINGS,
     namespaces::NAMESPACES,
+    posture::POSTURE,
+    helpers::HELPERS,
     system::UNAME,
     system::HOSTNAME,
     system::OS_RELEASE,
@@ -49,10 +53,17 @@ pub static TABLE: &[Fact] = &[
     system::TIME_OFFSETS,
     kernel_config::KERNEL_CONFIG,
     system::BOOT_ID,
+    machine::BOOT_TIME,
+    machine::MACHINE,
+    machine::PROCESSOR,
     files::FILES,
     paths::PATHS,
     mounts::MOUNTS,
     mounts::MOUNT_POINTS,
+    pivoted::PIVOTED,
+    filesystems::FILESYSTEMS,
+    entries::ENTRIES,
+    entries::DEVICE_NODES,
     net::INTERFACES,
     net::ADDRESSES,
     net::ROUTES,

@@ -43,6 +43,7 @@ const MATCHERS: &[&str] = &[
     "absent",
     "readable",
     "writable",
+    "others",
 ];
 
 /// Matchers that no record takes (they are for texts, and for lists and maps): in a record the word is its field.
@@ -56,6 +57,7 @@ const MAY_BE_UNOBSERVED: &[(&str, &str)] = &[
     ("kernel_config", "ENOENT"),
     ("os_release", "ENOENT"),
     ("cgroup", "ENOENT"),
+    ("pivoted", "setns: EPERM"),
 ];
 
 fn fields(kind: &Kind) -> Vec<&'static Field> {
@@ -122,6 +124,9 @@ fn fits(value: &Value, kind: &Kind) -> bool {
         Kind::Bool => value.is_boolean(),
         Kind::Int => value.is_i64() || value.is_u64(),
         Kind::Text => value.is_string(),
+        Kind::Origin => value
+            .as_str()
+            .is_some_and(|word| matches!(word, "inherited" | "new") || word.starts_with("joined ")),
         Kind::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         Kind::Limit => value.is_u64() || *value == json!("unlimited"),
         Kind::Mode => {
@@ -166,14 +171,19 @@ fn argument(fact: &Fact) -> &'static str {
         "sysctls" => "kernel.ostype",
         "kernel_config" => "CONFIG_NAMESPACES",
         "files" => "/proc/version",
-        "paths" | "mounts" => "/proc",
+        "paths" | "mounts" | "filesystems" => "/proc",
+        "entries" | "device_nodes" => "/dev/pts",
         _ => "",
     }
 }
 
 fn check(fact: &Fact, subject: &Subject) {
     match (fact.observe)(subject, argument(fact)) {
-        Ok(reading) => {
+        Ok(mut reading) => {
+            if let Some(relate) = fact.relate {
+                let host = (find(reference(fact)).unwrap().observe)(&Subject::oneself(), "").unwrap().value;
+                relate(&mut reading.value, &Peers::host(&host));
+            }
             assert!(
                 fits(&reading.value, &fact.kind),
                 "{}: {:?} does not fit {:?}",

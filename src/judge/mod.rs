@@ -8,5 +8,5 @@ mod verdict;
 
 pub use evidence::Evidence;
 pub use observations::Observations;
-pub use queries::queries;
+pub use queries::{needs_sandboxes, queries};
 pub use verdict::{Finding, Verdict, judge, judge_command, judge_value};

@@ -2,43 +2,75 @@
 
 use std::collections::BTreeMap;
 
-use crate::fact::{Answer, Query, Value, View};
+use crate::fact::{self, Answer, Peer, Peers, Query, Value, View};
 use crate::spec::Asked;
+
+/// The name of a scenario's only sandbox, which a spec does not name.
+const ONLY: &str = "inside";
 
 /// Answers by viewpoint and query.
 #[derive(Debug, Clone, Default)]
-pub struct Observations(BTreeMap<(View, Query), Answer>);
+pub struct Observations {
+    answers: BTreeMap<(View, Query), Answer>,
+    /// The namespaces of the sandboxes that run, by name.
+    sandboxes: BTreeMap<String, Answer>,
+}
 
 impl Observations {
     /// Adds an answer; a later one takes the place of an earlier.
     pub fn insert(&mut self, view: View, query: Query, answer: Answer) {
-        self.0.insert((view, query), answer);
+        self.answers.insert((view, query), answer);
+    }
+
+    /// Adds the fact `namespaces` of a sandbox's first process.
+    pub fn insert_sandbox(&mut self, name: String, namespaces: Answer) {
+        self.sandboxes.insert(name, namespaces);
     }
 
     /// The answer to a query from a viewpoint.
     pub fn get(&self, view: &View, query: &Query) -> Option<&Answer> {
-        self.0.get(&(view.clone(), query.clone()))
+        self.answers.get(&(view.clone(), query.clone()))
     }
 
     /// All answers to a query, by viewpoint.
     pub fn all<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = (&'a View, &'a Answer)> {
-        self.0.iter().filter(move |((_, of), _)| of == query).map(|((view, _), answer)| (view, answer))
+        self.answers.iter().filter(move |((_, of), _)| of == query).map(|((view, _), answer)| (view, answer))
     }
 
     /// Takes over all answers of another set.
     pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.answers.extend(other.answers);
+        self.sandboxes.extend(other.sandboxes);
     }
 
-    /// The value seen from a viewpoint, held against the host's where the fact needs that; or why there is none.
+    /// The value seen from a viewpoint, held against the host's and the sandboxes' where the fact needs that; or why there is
+    /// none.
     pub(super) fn value(&self, asked: &Asked, query: &Query, view: &View) -> Result<Value, String> {
         let mut value = self.plain(query, view)?;
         if let Asked::Fact(fact) = asked
             && let Some(relate) = fact.relate
         {
-            relate(&mut value, &self.plain(query, &View::Host)?);
+            let of_host = Query { fact: fact::reference(fact).to_owned(), ..query.clone() };
+            let (host, sandboxes) = (self.plain(&of_host, &View::Host)?, self.peers(view)?);
+            let inside = matches!(at_first(view), View::Inside(_));
+            relate(&mut value, &Peers { host: &host, sandboxes: &sandboxes, inside });
         }
         Ok(value)
+    }
+
+    /// The sandboxes that a process seen from this view may be in. Without one of them nothing could be called new.
+    fn peers(&self, view: &View) -> Result<Vec<Peer>, String> {
+        let of =
+            if let View::Inside(name) | View::Outside(name) = at_first(view) { Some(name) } else { None };
+        let peer = |(name, answer): (&String, &Answer)| match answer {
+            Err(unobserved) => Err(format!("namespaces of {name}: {}", unobserved.reason)),
+            Ok(reading) => {
+                let (itself, namespaces) = (Some(name) == of, reading.value.clone());
+                let name = if name == ONLY { "first" } else { name };
+                Ok(Peer { name: name.to_owned(), namespaces, itself })
+            }
+        };
+        self.sandboxes.iter().map(peer).collect()
     }
 
     fn plain(&self, query: &Query, view: &View) -> Result<Value, String> {
@@ -48,4 +80,9 @@ impl Observations {
             Some(Ok(reading)) => Ok(reading.value.clone()),
         }
     }
+}
+
+/// The view itself, whenever it was looked from.
+fn at_first(view: &View) -> &View {
+    if let View::Beginning(view) = view { at_first(view) } else { view }
 }

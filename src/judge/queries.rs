@@ -1,7 +1,7 @@
 //! What must be observed before a claim can be judged.
 
 use crate::expect::{Argument, Expectation, Matching, Term};
-use crate::fact::{Query, View};
+use crate::fact::{self, Query, View};
 use crate::spec::{Asked, Expected, Seen};
 
 /// Everything that must be observed to judge these, each once: the facts themselves, and what they are compared with. A
@@ -13,16 +13,30 @@ pub fn queries(seen: &[Seen]) -> Vec<(View, Query)> {
         let query = query(expected);
         let mut views = vec![view.clone()];
         compared(&expected.expectation, view, &mut views);
-        if matches!(expected.subject, Asked::Fact(fact) if fact.relate.is_some()) {
-            views.push(View::Host);
-        }
-        for pair in views.into_iter().map(|view| (view, query.clone())) {
+        let pairs = views.into_iter().map(|view| (view, query.clone()));
+        for pair in pairs.chain(reference(expected).map(|query| (View::Host, query))) {
             if !all.contains(&pair) {
                 all.push(pair);
             }
         }
     }
     all
+}
+
+/// What the host must be asked, where a fact shows only against the host.
+fn reference(expected: &Expected) -> Option<Query> {
+    match expected.subject {
+        Asked::Fact(fact) if fact.relate.is_some() => {
+            Some(Query { fact: fact::reference(fact).to_owned(), ..query(expected) })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a fact shows only against the sandboxes that run, so that their namespaces must be known to judge it.
+pub fn needs_sandboxes(seen: &[Seen]) -> bool {
+    let related = |expected: &Expected| matches!(expected.subject, Asked::Fact(fact) if fact::reference(fact) == "posture");
+    seen.iter().flat_map(|seen| &seen.facts).any(related)
 }
 
 /// The query of an expectation.

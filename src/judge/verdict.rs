@@ -60,7 +60,7 @@ pub fn judge(seen: &[Seen], observations: &Observations) -> Verdict {
 /// Judges a value that is no fact: what a command gave. `name` is its name in findings.
 pub fn judge_value(name: &str, expectation: &Expectation, kind: &Kind, value: &Value) -> Verdict {
     let other = |_: &View| Err("a command has no other viewpoint".to_owned());
-    let scene = Scene { view: None, other: &other, path: &[] };
+    let scene = Scene { view: None, other: &other, path: &[], named: &[] };
     let check = evaluate(expectation, kind, value, &scene);
     Verdict::from_check(check, |miss| Finding::new(name.to_owned(), miss))
 }
@@ -119,8 +119,11 @@ fn judge_fact(view: &View, expected: &Expected, observations: &Observations) -> 
         Err(reason) => return unobserved(&query, view, expected, &reason, observations),
     };
     let other = |view: &View| observations.value(asked, &query, view);
-    let scene = Scene { view: Some(view), other: &other, path: &[] };
+    let scene = Scene { view: Some(view), other: &other, path: &[], named: &[] };
     let check = evaluate(&expected.expectation, &kind, &value, &scene);
+    // The elements of a list have no names by which a diff could tell them apart.
+    let named = !kind.fields().is_empty();
+    let check = if named && (kind.is_deep() || check.has_several()) { check.in_one() } else { check };
     Verdict::from_check(check, |miss| Finding::of_fact(asked, &query, view, miss, observations))
 }
 
@@ -145,7 +148,12 @@ impl Finding {
 
     fn of_fact(asked: &Asked, query: &Query, view: &View, miss: Miss, observations: &Observations) -> Self {
         let hint = hint(query, view, &miss, observations);
-        let evidence = evidence(asked, query, &miss.path, view, observations);
+        // Where several fields differ their diff is the evidence: the whole from each viewpoint would bury it.
+        let evidence = if miss.is_several() {
+            Vec::new()
+        } else {
+            evidence(asked, query, &miss.path, view, observations)
+        };
         Self { evidence, hint, ..Self::new(name(query), miss) }
     }
 }

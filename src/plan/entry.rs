@@ -86,7 +86,17 @@ impl Plan {
 
     /// Adds the tests of one spec that are chosen. `prefix` is what their names begin with.
     pub fn add(&mut self, spec: &Arc<Spec>, prefix: &str) -> Result<(), PlanError> {
-        let file = Arc::new(SpecFile::new(spec, self.files < KEPT));
+        self.add_file(spec, prefix, self.files < KEPT)
+    }
+
+    /// Adds the tests of a spec that stands so in no file, and is kept in memory, on this runtime.
+    pub fn add_on(&mut self, spec: &Arc<Spec>, runtime: &'static dyn Runtime) -> Result<(), PlanError> {
+        self.choice.runtimes = vec![runtime];
+        self.add_file(spec, "", true)
+    }
+
+    fn add_file(&mut self, spec: &Arc<Spec>, prefix: &str, keep: bool) -> Result<(), PlanError> {
+        let file = Arc::new(SpecFile::new(spec, keep));
         let tests = self.tests(spec, prefix)?;
         self.files += 1;
         // The first test of each group.

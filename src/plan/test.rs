@@ -1,9 +1,10 @@
 //! One claim on one runtime, with its spec at hand.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::sandbox::Runtime;
-use crate::spec::{Action, Asked, Claim, Scenario, Seen, Settings, Spec};
+use crate::spec::{Action, Asked, Claim, Expected, Scenario, Settings, Spec};
 
 /// One claim on one runtime.
 pub struct Test {
@@ -57,6 +58,11 @@ impl Test {
         &self.scenario().claims[self.claim]
     }
 
+    /// What paths in its settings are relative to.
+    pub fn directory(&self) -> &Path {
+        self.spec.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// The settings of its sandboxes by name, with what the claim adds to the first.
     pub fn settings(&self) -> Vec<(String, Settings)> {
         let with = |(place, (name, settings)): (usize, (&String, &Settings))| {
@@ -66,20 +72,40 @@ impl Test {
         self.scenario().sandboxes.iter().enumerate().map(with).collect()
     }
 
-    /// Whether it leaves its sandboxes as they were.
+    /// Whether it does nothing to its sandboxes but look, so that it can be judged where there is none.
     pub fn only_observes(&self) -> bool {
-        let claim = self.claim();
-        let mut steps = claim.steps.iter();
-        steps.all(|step| !changes(step.action.as_ref()) && !attempts(&step.seen)) && !attempts(&claim.given)
+        self.leaves_as_it_was() && !self.seen().any(|expected| matches!(expected.subject, Asked::Attempt(_)))
     }
 
-    /// Whether it can be judged on the sandboxes of another: both only observe, and want the same.
+    /// Whether, if it holds, its sandboxes are what they were: an attempt that is refused has changed nothing.
+    fn leaves_as_it_was(&self) -> bool {
+        let acts = |expected: &Expected| {
+            matches!(expected.subject, Asked::Attempt(_)) && !expected.expectation.wants_refusal()
+        };
+        !self.claim().steps.iter().any(|step| changes(step.action.as_ref())) && !self.seen().any(acts)
+    }
+
+    fn seen(&self) -> impl Iterator<Item = &Expected> {
+        let steps = self.claim().steps.iter().flat_map(|step| &step.seen);
+        self.claim().given.iter().chain(steps).flat_map(|seen| &seen.facts)
+    }
+
+    /// Whether it can be judged on the sandboxes of another: both leave them as they were, and want the same.
     pub(super) fn shares_with(&self, other: &Self) -> bool {
         self.scenario == other.scenario
             && self.runtime.name() == other.runtime.name()
             && self.claim().with == other.claim().with
-            && self.only_observes()
-            && other.only_observes()
+            && self.leaves_as_it_was()
+            && other.leaves_as_it_was()
+    }
+
+    /// What its sandboxes are made from, in words; tests for which these are the same can share them, even across specs. `None` where it
+    /// changes its sandboxes.
+    pub fn shared_key(&self) -> Option<String> {
+        let directory = self.settings().iter().any(|(_, settings)| settings.names_files());
+        let directory = directory.then(|| self.directory());
+        self.leaves_as_it_was()
+            .then(|| format!("{} {:?} {directory:?}", self.runtime.name(), self.settings()))
     }
 }
 
@@ -89,8 +115,4 @@ fn changes(action: Option<&Action>) -> bool {
         Some(Action::Exec(command)) => !command.pure || command.name.is_some(),
         Some(Action::Run(_) | Action::Kill(_) | Action::Join { .. }) => true,
     }
-}
-
-fn attempts(seen: &[Seen]) -> bool {
-    seen.iter().flat_map(|seen| &seen.facts).any(|expected| matches!(expected.subject, Asked::Attempt(_)))
 }

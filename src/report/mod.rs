@@ -2,6 +2,7 @@
 
 mod json;
 mod pretty;
+pub mod proof;
 mod trouble;
 
 pub use json::Json;

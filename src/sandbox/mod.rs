@@ -17,5 +17,5 @@ mod streams;
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
-pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names};
+pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names, nulls};
 pub use streams::{Captured, Commanded};

@@ -142,6 +142,11 @@ fn said(stderr: &str) -> String {
 /// All runtimes.
 static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
 
+/// What is no sandbox, whatever it claims to be, each with what it is.
+pub fn nulls() -> Vec<(&'static str, &'static dyn Runtime)> {
+    vec![("no sandbox at all", &Null)]
+}
+
 /// The runtime of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
     RUNTIMES.iter().find(|runtime| runtime.name() == name).copied()

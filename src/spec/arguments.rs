@@ -39,7 +39,9 @@ pub(super) fn argument(
         Shape::Values => values(matcher, node, kind, notes),
         Shape::Range => range(node, kind, notes),
         Shape::Element => part(matcher, node, &element(), notes),
-        Shape::Elements => values(matcher, node, &element(), notes),
+        Shape::Exactly if matches!(kind, Kind::Record(_) | Kind::Map(_)) => exactly(node, kind, frame, notes),
+        Shape::Elements | Shape::Exactly => values(matcher, node, &element(), notes),
+        Shape::NestedOthers => expectation(node, &kind.of_others(), frame, notes).map(boxed),
         Shape::Text => part(matcher, node, &Kind::Text, notes),
         Shape::Regex => text(node, notes).and_then(|text| pattern(node, text, text, notes)),
         Shape::Glob => text(node, notes).and_then(|text| pattern(node, text, &glob(text), notes)),
@@ -67,6 +69,17 @@ fn everything<T>(what: &str, node: &Node, notes: &mut Notes) -> Option<T> {
     let problem = notes.error(node.at, format!("{what} holds of every text"), "");
     problem.help("write what is expected; for an empty text there is `empty`");
     None
+}
+
+/// All fields of a record or a map, by name.
+fn exactly(node: &Node, kind: &Kind, frame: &Frame<'_>, notes: &mut Notes) -> Option<Argument> {
+    let whole = expectation(node, kind, frame, notes)?;
+    if whole.terms.iter().all(|term| term.field().is_none()) {
+        let problem = notes.error(node.at, "`exactly` names no field", "");
+        problem.help("write its fields: `exactly: { NAME: expectation }`");
+        return None;
+    }
+    Some(boxed(whole))
 }
 
 fn boxed(expectation: Expectation) -> Argument {

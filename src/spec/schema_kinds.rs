@@ -76,7 +76,9 @@ impl Kinds {
                 json!({ "type": "array", "minItems": 2, "maxItems": 2, "items": or_variable(&bare(kind)) })
             }
             Shape::Element => or_variable(&bare(&element)),
-            Shape::Elements => list(&bare(&element)),
+            Shape::Exactly if matches!(kind, Kind::Record(_) | Kind::Map(_)) => self.reference(kind),
+            Shape::Elements | Shape::Exactly => list(&bare(&element)),
+            Shape::NestedOthers => self.reference(&kind.of_others()),
             Shape::Text | Shape::Glob => json!({ "type": "string" }),
             Shape::Regex => json!({ "type": "string", "format": "regex" }),
             Shape::Nested => self.reference(kind),
@@ -107,6 +109,7 @@ fn bare(kind: &Kind) -> Value {
         Kind::Int => json!({ "type": "integer" }),
         Kind::Text => json!({ "type": "string" }),
         Kind::Word(words) => json!({ "enum": words }),
+        Kind::Origin => json!({ "type": "string", "pattern": "^(inherited|new|joined .+|\\$\\{.*)$" }),
         Kind::Limit => json!({ "anyOf": [
             { "type": "integer", "minimum": 0 },
             { "type": "string", "pattern": "^([0-9]+(KiB|MiB|GiB)?|unlimited)$" }
@@ -155,6 +158,7 @@ const fn stem(kind: &Kind) -> &'static str {
         Kind::Int => "Int",
         Kind::Text => "Text",
         Kind::Word(_) => "Word",
+        Kind::Origin => "Origin",
         Kind::Limit => "Limit",
         Kind::Mode => "Mode",
         Kind::List(_) => "List",

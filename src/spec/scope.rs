@@ -66,6 +66,12 @@ impl Scope {
         !is_command && (!joined || !looks_inside)
     }
 
+    /// Whether it is a further process that is looked at from outside: to it `outside` is that of the sandbox's first process.
+    fn is_further_outside(&self, own: &str, frame: &Frame<'_>) -> bool {
+        let first = self.sandboxes.iter().any(|name| name == own);
+        !first && matches!(frame.view, Some(View::Outside(_)))
+    }
+
     /// The viewpoint that `same_as` names: `outside` and `inside` are those of the same process.
     pub(super) fn other_view(&self, node: &Node, frame: &Frame<'_>, notes: &mut Notes) -> Option<View> {
         let word = super::arguments::plain_text(node, notes)?;
@@ -74,7 +80,7 @@ impl Scope {
             _ => self.first(),
         };
         let view = match word.as_str() {
-            "outside" => Some(View::Outside(own.to_owned())),
+            "outside" if !self.is_further_outside(own, frame) => Some(View::Outside(own.to_owned())),
             "inside" if self.is_seen_from_itself(own, frame) => Some(View::Inside(own.to_owned())),
             word => self.view(word),
         };

@@ -269,6 +269,15 @@ pub enum Profile {
 }
 
 impl Settings {
+    /// Whether they name files by paths that are relative to the spec.
+    pub fn names_files(&self) -> bool {
+        let of_spec = |path: &String| path.contains('/') || path.contains('.');
+        let named = |word: &String| !["default", "none"].contains(&word.as_str());
+        self.image.as_ref().is_some_and(of_spec)
+            || self.seccomp.as_ref().is_some_and(named)
+            || self.mounts.iter().flatten().any(|mount| mount.source.is_some())
+    }
+
     /// These settings with `other`'s in the place of those it sets.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {

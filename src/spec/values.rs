@@ -59,6 +59,7 @@ fn scalar_of(at: Span, scalar: &Value, kind: &Kind, notes: &mut Notes) -> Option
         (Kind::Limit, Value::String(text)) => limit(at, text, notes),
         (Kind::Mode, Value::String(text)) => mode(at, text, notes),
         (Kind::Word(words), Value::String(text)) => word(at, text, words, notes),
+        (Kind::Origin, Value::String(text)) => origin(at, text, notes),
         _ => wrong(&node(), kind, notes),
     }
 }
@@ -94,6 +95,17 @@ fn word(at: Span, text: &str, words: &[&'static str], notes: &mut Notes) -> Opti
     let signals = words.contains(&"SIGKILL");
     let help = if signals { signal(text) } else { one_of(text, words.iter().copied()) };
     notes.error(at, format!("unknown word `{text}`"), "").help(help);
+    None
+}
+
+fn origin(at: Span, text: &str, notes: &mut Notes) -> Option<Value> {
+    let joined = text.strip_prefix("joined ").is_some_and(|name| !name.trim().is_empty());
+    if joined || matches!(text, "inherited" | "new") {
+        return Some(Value::from(text));
+    }
+    notes
+        .error(at, format!("unknown word `{text}`"), "")
+        .help("write `inherited`, `new`, `joined first`, or `joined` and the name of a sandbox");
     None
 }
 
@@ -144,6 +156,7 @@ pub(super) fn in_words(kind: &Kind) -> &'static str {
         Kind::Int => "a whole number",
         Kind::Text => "a text",
         Kind::Word(_) => "a word",
+        Kind::Origin => "`inherited`, `new` or `joined NAME`",
         Kind::Limit => "a number, a size or `unlimited`",
         Kind::Mode => "a mode in quotes",
         Kind::List(_) => "a list",

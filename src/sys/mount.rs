@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::mount::MsFlags;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
 use super::{Failure, Result};
@@ -36,22 +37,44 @@ struct MountAttr {
 pub fn map_ids(tree: BorrowedFd<'_>, user_namespace: &impl AsFd) -> Result<()> {
     let userns_fd = u64::try_from(user_namespace.as_fd().as_raw_fd()).unwrap_or(u64::MAX);
     let attr = MountAttr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd };
+    mount_setattr(tree, libc::AT_EMPTY_PATH, &attr)
+        .map_err(|errno| Failure::new("mount_setattr", &[&"MOUNT_ATTR_IDMAP"], errno))
+}
+
+/// Gives a mount, which an open descriptor is the root of, and all mounts below it these flags; only `MS_RDONLY`, `MS_NOSUID`,
+/// `MS_NODEV` and `MS_NOEXEC` are passed on (`mount_setattr(2)`, `AT_RECURSIVE`). A kernel before 5.12 cannot do it: then
+/// only the mount itself has them.
+pub fn restrict_tree(mount: BorrowedFd<'_>, flags: MsFlags) -> Result<()> {
+    let pairs = [
+        (MsFlags::MS_RDONLY, libc::MOUNT_ATTR_RDONLY),
+        (MsFlags::MS_NOSUID, libc::MOUNT_ATTR_NOSUID),
+        (MsFlags::MS_NODEV, libc::MOUNT_ATTR_NODEV),
+        (MsFlags::MS_NOEXEC, libc::MOUNT_ATTR_NOEXEC),
+    ];
+    let attr_set =
+        pairs.iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |set, (_, attr)| set | attr);
+    let attr = MountAttr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    match mount_setattr(mount, libc::AT_EMPTY_PATH | libc::AT_RECURSIVE, &attr) {
+        Err(errno) if errno != Errno::ENOSYS => {
+            Err(Failure::new("mount_setattr", &[&"AT_RECURSIVE", &flags], errno))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn mount_setattr(mount: BorrowedFd<'_>, flags: i32, attr: &MountAttr) -> nix::Result<()> {
     // SAFETY: the path is an empty C string, `attr` is a valid `struct mount_attr` of the size given.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
-            tree.as_raw_fd(),
+            mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            &raw const attr,
+            flags,
+            std::ptr::from_ref(attr),
             size_of::<MountAttr>(),
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(Failure::new("mount_setattr", &[&"MOUNT_ATTR_IDMAP"], Errno::last()))
-    }
+    Errno::result(result).map(drop)
 }
 
 fn failure(call: &str, operands: &[&dyn std::fmt::Debug], errno: rustix::io::Errno) -> Failure {

@@ -1,7 +1,7 @@
 //! Single system calls in a form that does nothing but show whether they are permitted.
 #![expect(unsafe_code, reason = "these calls have no wrapper in the crates used here")]
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
@@ -9,6 +9,17 @@ use nix::errno::Errno;
 pub fn settimeofday() -> nix::Result<()> {
     // SAFETY: null pointers are what the call takes for `not given`.
     let result = unsafe { libc::syscall(libc::SYS_settimeofday, 0_usize, 0_usize) };
+    Errno::result(result).map(drop)
+}
+
+/// adjtimex of a tick of no length: `CAP_SYS_TIME` is looked for before the tick is (`timekeeping_validate_timex` in
+/// kernel/time/timekeeping.c), which is then refused with EINVAL.
+pub fn adjtimex() -> nix::Result<()> {
+    // SAFETY: all zeroes is a valid `struct timex`.
+    let mut wanted: libc::timex = unsafe { std::mem::zeroed() };
+    wanted.modes = libc::ADJ_TICK;
+    // SAFETY: the kernel reads and writes one `struct timex` through a valid reference.
+    let result = unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut wanted) };
     Errno::result(result).map(drop)
 }
 
@@ -26,6 +37,18 @@ pub fn finit_module() -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// `open_by_handle_at` of a handle that names no file, on the file system of an open directory: `may_decode_fh()` is asked
+/// before the handle is looked up (fs/fhandle.c).
+pub fn open_by_handle(directory: BorrowedFd<'_>) -> nix::Result<()> {
+    // struct file_handle: the number of bytes, the type FILEID_INO32_GEN, then inode 0 and generation 0, which nothing has.
+    let handle: [u32; 4] = [8, 1, 0, 0];
+    // SAFETY: the kernel reads 16 bytes of an array that outlives the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_open_by_handle_at, directory.as_raw_fd(), handle.as_ptr(), libc::O_PATH)
+    };
+    close(result)
+}
+
 /// A BPF array map with one element of four bytes.
 pub fn bpf() -> nix::Result<()> {
     const MAP_CREATE: usize = 0;
@@ -39,8 +62,8 @@ pub fn bpf() -> nix::Result<()> {
     close(result)
 }
 
-/// The software counter that never counts, of the process itself in user mode.
-pub fn perf_event_open() -> nix::Result<()> {
+/// The software counter that never counts, in user mode: of a process (0 is the caller) or, with -1, of a processor.
+pub fn perf_event_open(pid: i32, cpu: i32) -> nix::Result<()> {
     const SOFTWARE: u32 = 1;
     const DUMMY: u64 = 9;
     // The first version of struct perf_event_attr has 64 bytes: type and size, config, …; flags are the sixth word.
@@ -56,9 +79,8 @@ pub fn perf_event_open() -> nix::Result<()> {
     attributes[1] = DUMMY;
     attributes[5] = DISABLED | EXCLUDE_KERNEL_AND_HYPERVISOR;
     // SAFETY: the pointer is that of an array of the size that it says in its second word, and outlives the call.
-    let result = unsafe {
-        libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), 0_isize, -1_isize, -1_isize, 8_usize)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), pid, cpu, -1_isize, 8_usize) };
     close(result)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use airtight::fact::{Subject, find};
+use airtight::fact::{Peers, Subject, find};
 use serde_json::{Value, json};
 
 use crate::agent::{Started, agent, soon};
@@ -42,7 +42,7 @@ fn a_first_process_sees_its_own_namespaces() {
     check_descriptors(&started.value("fds", "").unwrap());
     let mut namespaces = started.value("namespaces", "").unwrap();
     let host = (find("namespaces").unwrap().observe)(&Subject::oneself(), "").unwrap().value;
-    (find("namespaces").unwrap().relate.unwrap())(&mut namespaces, &host);
+    (find("namespaces").unwrap().relate.unwrap())(&mut namespaces, &Peers::host(&host));
     assert_eq!(namespaces["own"], json!(["user", "mount", "pid", "net", "uts", "ipc"]));
     assert_eq!(namespaces["shared"], json!(["cgroup", "time"]));
     assert_eq!(started.end(), Some(0));

@@ -3,6 +3,7 @@
 
 mod agent;
 mod attempts;
+mod broken_catalogue;
 mod broken_on_purpose;
 mod claims;
 mod downstream;
@@ -12,6 +13,8 @@ mod hostile;
 mod image;
 mod judging;
 mod language;
+mod posture;
+mod prove;
 mod readme;
 mod runs;
 mod schema;

@@ -7,6 +7,7 @@ use crate::expect::expectation::{Argument, Expectation, Matching};
 use crate::fact::{Kind, Value};
 
 use super::logic::{equal, nothing_to_compare};
+use super::whole;
 
 /// How many elements are told of that are not as they should be: a hundred of them say no more than three.
 const TOLD: usize = 3;
@@ -40,10 +41,18 @@ pub(in crate::expect) fn contains_all(
     })
 }
 
-pub(in crate::expect) fn exactly(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
+pub(in crate::expect) fn exactly(
+    matching: &Matching,
+    kind: &Kind,
+    value: &Value,
+    scene: &Scene<'_>,
+) -> Check {
     match (&matching.argument, value) {
         (Argument::Values(expected), Value::Array(actual)) => {
             same_elements(matching, kind, expected, actual, false)
+        }
+        (Argument::Expectation(inner), Value::Object(_)) => {
+            whole::exactly(inner, matching.at, kind, value, scene)
         }
         _ => nothing_to_compare(matching),
     }

@@ -6,3 +6,4 @@ pub(super) mod logic;
 pub(super) mod numbers;
 pub(super) mod paths;
 pub(super) mod texts;
+pub(super) mod whole;

@@ -4,15 +4,24 @@
 //! reached is `Unobserved`: it says nothing of the call.
 
 mod create;
+mod entry;
+mod identity;
+mod ipc;
+mod listen;
 mod mount;
 mod namespace;
+mod nested;
 mod open;
 mod outcome;
+mod own_file;
 mod place;
 mod probes;
 mod process;
+mod rights;
 mod socket;
+mod socket_kind;
 mod syscall;
 mod table;
+mod terminal;
 
 pub use table::{ATTEMPTS, find_attempt};

@@ -1,15 +1,19 @@
 //! Mounting, unmounting, and changing the root.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chroot, pivot_root};
 
 use super::outcome::{check_path, check_probe, outcome, permitted, probe, unprepared, with_undoing};
 use super::place::{MountPoint, Place};
 use crate::fact::{Attempt, Reading, Unobserved};
+use crate::sys::probes;
 
 /// `mount`
 pub(super) const MOUNT: Attempt = Attempt {
@@ -73,6 +77,24 @@ pub(super) const CHROOT: Attempt = Attempt {
     },
 };
 
+/// `open_by_handle`
+pub(super) const OPEN_BY_HANDLE: Attempt = Attempt {
+    name: "open_by_handle",
+    object: "PATH",
+    brief: "Asks whether files may be opened by their handles, on the file system of a path.",
+    long: "open_by_handle_at(open(PATH, O_DIRECTORY), {8, FILEID_INO32_GEN, 0, 0}, O_PATH): the kernel looks for \
+           CAP_DAC_READ_SEARCH before it looks for the file, and there is no inode 0, so that ESTALE and any other errno but a refusal \
+           count as allowed. A handle names a file of the whole file system, whatever part of it is mounted.",
+    example: "attempts: { open_by_handle: { /dev: denied } }",
+    check: check_path,
+    attempt: |path| {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = open(path, flags, Mode::empty())
+            .map_err(|errno| unprepared(&format!("open({path:?})"), errno))?;
+        probe(&format!("open_by_handle_at({path:?}, inode 0)"), probes::open_by_handle(directory.as_fd()))
+    },
+};
+
 #[derive(Debug, PartialEq, Eq)]
 enum What<'o> {
     Type(&'o str),
@@ -92,7 +114,7 @@ fn parse(object: &str) -> Result<What<'_>, String> {
 }
 
 /// Names of file system types are short words: `fuse.sshfs`, `cgroup2`.
-fn is_type(word: &str) -> bool {
+pub(super) fn is_type(word: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
     !word.is_empty() && word.chars().all(plain) && !matches!(word, "bind" | "remount")
 }

@@ -64,6 +64,14 @@ fn kind(name: &str) -> Result<(&'static str, CloneFlags, &'static str), String> 
     found.ok_or_else(|| format!("`{name}` is not a kind of namespace: there are {}", known()))
 }
 
+/// The flag of clone(2) for a kind of namespace.
+pub(super) fn clone_flag(name: &str) -> Result<i32, String> {
+    match kind(name)? {
+        (_, NEWTIME, _) => Err("clone(2) makes no time namespaces".to_owned()),
+        (_, flag, _) => Ok(flag.bits()),
+    }
+}
+
 fn namespace_path(object: &str) -> Result<PathBuf, String> {
     match object.split_once(' ') {
         Some((pid, name)) if !object.starts_with('/') => {

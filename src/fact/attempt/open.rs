@@ -1,9 +1,12 @@
 //! Opening files to read and to write.
 
 use std::fs::OpenOptions;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
-use super::outcome::{check_path, errno, outcome};
+use nix::errno::Errno;
+
+use super::outcome::{check_path, errno, outcome, unprepared};
 use crate::fact::{Attempt, Reading, Unobserved};
 
 /// Neither waits for a FIFO's other end nor gains a controlling terminal.
@@ -44,6 +47,42 @@ fn write(path: &str) -> Result<Reading, Unobserved> {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => create(path, options.create_new(true)),
         opened => {
             outcome(&format!("open({path:?}, O_WRONLY)"), opened.map(drop).map_err(|error| errno(&error)))
+        }
+    }
+}
+
+/// `rewrite`
+pub(super) const REWRITE: Attempt = Attempt {
+    name: "rewrite",
+    object: "PATH",
+    brief: "Writes to a file what it holds already: a kernel parameter keeps its value.",
+    long: "open(PATH, O_RDONLY) and read, then open(PATH, O_WRONLY) without O_TRUNC and one write(2) of the same bytes. Name \
+           only files that take back what they give, as those of /proc/sys do; up to 4096 bytes. The judged call is the opening to write, \
+           and then the write, at which the kernel decides of some files under /proc/sys.",
+    example: "attempts: { rewrite: { /proc/sys/vm/swappiness: denied } }",
+    check: check_path,
+    attempt: rewrite,
+};
+
+/// A kernel parameter is at most a page.
+const PAGE: usize = 4096;
+
+fn rewrite(path: &str) -> Result<Reading, Unobserved> {
+    let unread = |error: std::io::Error| unprepared(&format!("read({path:?})"), errno(&error));
+    let mut bytes = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(FLAGS).open(path).map_err(unread)?;
+    file.take(PAGE as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.is_empty() || bytes.len() > PAGE {
+        return Err(unprepared(&format!("{path:?} holds {} bytes or more", bytes.len()), Errno::EINVAL));
+    }
+    match OpenOptions::new().write(true).custom_flags(FLAGS).open(path) {
+        Err(error) => outcome(&format!("open({path:?}, O_WRONLY)"), Err(errno(&error))),
+        Ok(mut file) => {
+            let written = file.write_all(&bytes);
+            outcome(
+                &format!("write({path:?}, {} bytes)", bytes.len()),
+                written.map_err(|error| errno(&error)),
+            )
         }
     }
 }

@@ -32,6 +32,18 @@ pub(super) const SETTIMEOFDAY: Attempt = Attempt {
     attempt: |_| outcome("settimeofday(NULL, NULL)", probes::settimeofday()),
 };
 
+/// `adjtimex`
+pub(super) const ADJTIMEX: Attempt = Attempt {
+    name: "adjtimex",
+    object: "probe",
+    brief: "Asks whether the clock may be made faster or slower.",
+    long: "adjtimex({ modes: ADJ_TICK, tick: 0 }): the kernel looks for CAP_SYS_TIME first, and then refuses a tick of no \
+           length with EINVAL, which counts as allowed. ntp_adjtime(3) and clock_adjtime(2) have the same check.",
+    example: "attempts: { adjtimex: { probe: denied } }",
+    check: check_probe,
+    attempt: |_| probe("adjtimex({ modes: ADJ_TICK, tick: 0 })", probes::adjtimex()),
+};
+
 /// `reboot`
 pub(super) const REBOOT: Attempt = Attempt {
     name: "reboot",
@@ -70,13 +82,18 @@ pub(super) const BPF: Attempt = Attempt {
 /// `perf_event_open`
 pub(super) const PERF_EVENT_OPEN: Attempt = Attempt {
     name: "perf_event_open",
-    object: "probe",
-    brief: "Opens the most harmless performance counter.",
-    long: "perf_event_open(2) of PERF_COUNT_SW_DUMMY for the process itself, without the kernel's and the hypervisor's \
-           events, then close: where this is refused, all is. See kernel.perf_event_paranoid.",
+    object: "probe | cpu",
+    brief: "Opens the most harmless performance counter, of itself or of a whole processor.",
+    long: "perf_event_open(2) of PERF_COUNT_SW_DUMMY, without the kernel's and the hypervisor's events, then close: where \
+           this is refused, all is. `probe` counts for the process itself, `cpu` for whatever runs on processor 0, which \
+           asks for CAP_PERFMON where kernel.perf_event_paranoid is more than 0.",
     example: "attempts: { perf_event_open: { probe: denied } }",
-    check: check_probe,
-    attempt: |_| outcome("perf_event_open(PERF_COUNT_SW_DUMMY, 0, -1)", probes::perf_event_open()),
+    check: |object| if object == "cpu" { Ok(()) } else { check_probe(object) },
+    attempt: |object| {
+        let (pid, cpu) = if object == "cpu" { (-1, 0) } else { (0, -1) };
+        let call = format!("perf_event_open(PERF_COUNT_SW_DUMMY, {pid}, {cpu})");
+        outcome(&call, probes::perf_event_open(pid, cpu))
+    },
 };
 
 /// `userfaultfd`

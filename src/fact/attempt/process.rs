@@ -9,9 +9,9 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::outcome::{check_probe, outcome, parse_pid, with_undoing};
+use super::outcome::{check_probe, outcome, parse_pid, unprepared, with_undoing};
 use crate::fact::{Attempt, Reading, Unobserved};
-use crate::sys::{fork_and_wait, pipe, signals};
+use crate::sys::{fork_and_wait, pipe, rights, signals};
 
 /// How long a traced process may take to stop, so that it can be let go.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -48,13 +48,18 @@ pub(super) const KILL: Attempt = Attempt {
 /// `ptrace`
 pub(super) const PTRACE: Attempt = Attempt {
     name: "ptrace",
-    object: "PID",
+    object: "PID | hidden_child",
     brief: "Attaches to a process as a debugger does, and lets it go.",
     long: "ptrace(PTRACE_SEIZE, PID), then PTRACE_INTERRUPT and PTRACE_DETACH as soon as it has stopped. ptrace(2), section \
-           access mode checking. The process itself cannot be the object: no process traces itself.",
+           access mode checking. The process itself cannot be the object: no process traces itself. `hidden_child` is a \
+           child that is made for it and has set PR_SET_DUMPABLE to 0, so that it can be traced with CAP_SYS_PTRACE only; \
+           it is killed after.",
     example: "attempts: { ptrace: { 1: denied } }",
-    check: |object| parse_pid(object).map(drop),
+    check: |object| if object == HIDDEN { Ok(()) } else { parse_pid(object).map(drop) },
     attempt: |object| {
+        if object == HIDDEN {
+            return trace_hidden_child();
+        }
         let pid = Pid::from_raw(parse_pid(object).map_err(Unobserved::because)?);
         if pid == getpid() {
             return Err(Unobserved::because(format!(
@@ -67,6 +72,18 @@ pub(super) const PTRACE: Attempt = Attempt {
         Ok(with_undoing(reading, undone))
     },
 };
+
+const HIDDEN: &str = "hidden_child";
+
+fn trace_hidden_child() -> Result<Reading, Unobserved> {
+    let child = rights::hidden_child().map_err(|errno| unprepared("fork", errno))?;
+    let pid = Pid::from_raw(child);
+    let result = ptrace::seize(pid, ptrace::Options::empty());
+    let killed = signals::kill(child, libc::SIGKILL).map_err(|failure| Errno::from_raw(failure.errno));
+    // As the first process of a PID namespace the caller reaps all its children in a signal handler.
+    let _reaped = waitpid(pid, Some(WaitPidFlag::__WALL));
+    Ok(with_undoing(outcome("ptrace(PTRACE_SEIZE, a hidden child)", result)?, killed))
+}
 
 fn parse(object: &str) -> Result<(i32, i32), String> {
     let (signal, pid) = object.split_once(' ').unwrap_or(("0", object));

@@ -51,8 +51,8 @@ pub(super) const BIND: Attempt = Attempt {
 };
 
 /// An address, and the types of socket that can have it.
-struct Target {
-    address: Box<dyn SockaddrLike>,
+pub(super) struct Target {
+    pub(super) address: Box<dyn SockaddrLike>,
     family: AddressFamily,
     types: &'static [SockType],
     path: Option<String>,
@@ -60,7 +60,7 @@ struct Target {
 
 const UNIX_TYPES: &[SockType] = &[SockType::Stream, SockType::Datagram, SockType::SeqPacket];
 
-fn parse(object: &str) -> Result<Target, String> {
+pub(super) fn parse(object: &str) -> Result<Target, String> {
     match object.split_once(' ') {
         Some(("tcp", address)) => inet(address, &[SockType::Stream]),
         Some(("udp", address)) => inet(address, &[SockType::Datagram]),
@@ -86,10 +86,10 @@ fn unix(address: nix::Result<UnixAddr>, path: Option<&str>) -> Result<Target, St
     Ok(Target { address: Box::new(address), family: AddressFamily::Unix, types: UNIX_TYPES, path })
 }
 
-type Call = fn(&OwnedFd, &Target) -> nix::Result<()>;
+pub(super) type Call = fn(&OwnedFd, &Target) -> nix::Result<()>;
 
 /// Tries each type of socket, as long as the kernel says that it is the wrong one.
-fn try_each(object: &str, name: &str, call: Call) -> Result<Reading, Unobserved> {
+pub(super) fn try_each(object: &str, name: &str, call: Call) -> Result<Reading, Unobserved> {
     let target = parse(object).map_err(Unobserved::because)?;
     let mut result = Err(Errno::EPROTOTYPE);
     for kind in target.types {

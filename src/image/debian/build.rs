@@ -6,6 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
 use super::mirror::{configured, probe};
 use super::tool::Tool;
 use crate::image::archive::feed;
@@ -44,10 +49,31 @@ pub(in super::super) fn build(name: &str, source: &DebianSource, root: &Path) ->
     let system = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     command.args(&words).env("PATH", system).env("LC_ALL", "C").stdin(Stdio::null()).stderr(writer);
     let run = Run { shown, log };
-    match tool {
+    let report = match tool {
         Tool::Mmdebstrap => run.with_mmdebstrap(&mut command, root),
         Tool::Debootstrap => run.with_debootstrap(&mut command, root),
+    }?;
+    forget_builder(root)?;
+    Ok(report)
+}
+
+/// What both tools copy from the machine that they run on, so that programs at work in the new root find it: its name, and its name
+/// servers. A container must not know where its image was built.
+const COPIED: [&str; 2] = ["hostname", "resolv.conf"];
+
+/// Takes the copies away again. The suite's `/etc` is a directory; where it is none, nothing is followed.
+fn forget_builder(root: &Path) -> Result<()> {
+    let path = root.join("etc");
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let failed = |path: &Path, errno: Errno| io("unlink", path)(errno.into());
+    let etc = open(&path, flags, Mode::empty()).map_err(|errno| failed(&path, errno))?;
+    for name in COPIED {
+        match unlinkat(&etc, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(failed(&path.join(name), errno)),
+        }
     }
+    Ok(())
 }
 
 /// A folder beside the root for what the tool keeps while it works. Under its real path, below a cache that only its owner may
@@ -134,5 +160,28 @@ impl Run {
         let mut text = Vec::new();
         log.take(SHOWN).read_to_end(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_copied_is_forgotten() {
+        let root = tempfile::tempdir().unwrap();
+        let etc = root.path().join("etc");
+        std::fs::create_dir(&etc).unwrap();
+        std::fs::write(etc.join("hostname"), "builder\n").unwrap();
+        std::fs::write(etc.join("hosts"), "kept\n").unwrap();
+        std::os::unix::fs::symlink("../kept", etc.join("resolv.conf")).unwrap();
+        std::fs::write(root.path().join("kept"), "").unwrap();
+        for _time in ["first", "second"] {
+            forget_builder(root.path()).unwrap();
+            let left: Vec<_> =
+                std::fs::read_dir(&etc).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(left, ["hosts"]);
+            assert!(root.path().join("kept").exists());
+        }
     }
 }

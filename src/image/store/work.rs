@@ -15,7 +15,7 @@ use crate::image::stamp::Stamp;
 use crate::image::{archive, debian, host};
 
 /// Raised whenever a builder makes something else of the same recipe: images of another format are not found any more.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is to be built.
 #[derive(Debug)]

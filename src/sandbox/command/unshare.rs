@@ -8,7 +8,7 @@ use nix::unistd::Uid;
 use super::bundle::{self, Bundle};
 use super::found;
 use crate::sandbox::launcher::ROOTFS;
-use crate::sandbox::native::{Blueprint, Confinement, NativeDoor};
+use crate::sandbox::native::{Blueprint, Breakage, Confinement, NativeDoor};
 use crate::sandbox::nursery::{Launch, Nursery, NurseryError, PreparedRoot, Process, Request};
 use crate::sandbox::program;
 use crate::sandbox::running::{Door, Sandbox};
@@ -40,7 +40,23 @@ impl Runtime for Unshare {
         }
     }
 
+    /// Without each of its words, and with those that a PID namespace is useless without.
+    fn breakages(&self, settings: &Settings, _: &Path) -> Vec<Breakage> {
+        let flags = settings.flags.clone().unwrap_or_default();
+        let without = |flag: &String| flags.iter().filter(|other| *other != flag).cloned().collect();
+        let left_out =
+            flags.iter().map(|flag| Breakage::flags(format!("unshare {flag}: left out"), without(flag)));
+        let missing =
+            ["--fork", "--mount-proc"].into_iter().filter(|flag| !flags.iter().any(|other| other == flag));
+        let with = |flag: &str| flags.iter().cloned().chain([flag.to_owned()]).collect();
+        let added = missing.map(|flag| Breakage::flags(format!("unshare {flag}: added"), with(flag)));
+        let omitted = settings.mounts.iter().flatten().map(|mount| Breakage::omitted(&mount.target));
+        left_out.chain(added).chain(omitted).collect()
+    }
+
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
+        let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
+        let order = &Order { settings: broken.as_ref().unwrap_or(order.settings), ..*order };
         match order.first {
             First::Agent => start_agent(nursery, order),
             First::Command { argv, stdin } => {

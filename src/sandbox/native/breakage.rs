@@ -13,7 +13,7 @@ use super::confine::{LAST_CAPABILITY, RESOURCES};
 use super::defects::Defect;
 use super::poison::Poison;
 use super::{furnish, seccomp};
-use crate::spec::Namespace;
+use crate::spec::{Namespace, Settings};
 use crate::sys::CAPABILITIES;
 
 /// One thing that is wrong with a sandbox, compared to what its settings say.
@@ -40,6 +40,7 @@ enum Change {
     HostIds,
     Defect(Defect),
     BareChroot,
+    Flags(Vec<String>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +71,32 @@ impl Breakage {
         Self::new("a bare chroot".to_owned(), Change::BareChroot)
     }
 
+    /// A command line of the runtime's own with these words in the place of its `flags`.
+    pub(in crate::sandbox) fn flags(name: String, flags: Vec<String>) -> Self {
+        Self::new(name, Change::Flags(flags))
+    }
+
+    /// A further mount that is missing.
+    pub(in crate::sandbox) fn omitted(target: &str) -> Self {
+        Self::new(format!("mount {target}: missing"), Change::OmitMount(target.to_owned()))
+    }
+
+    /// What of it shows in the settings.
+    pub(in crate::sandbox) fn settings(&self, settings: &Settings) -> Settings {
+        let mut settings = settings.clone();
+        match &self.change {
+            Change::Flags(flags) => settings.flags = Some(flags.clone()),
+            Change::OmitMount(target) => {
+                settings.mounts.iter_mut().for_each(|mounts| mounts.retain(|mount| mount.target != *target));
+            }
+            Change::BareChroot => {
+                settings = Settings { image: settings.image, env: settings.env, ..Settings::default() };
+            }
+            _ => {}
+        }
+        settings
+    }
+
     fn new(name: String, change: Change) -> Self {
         Self { name, change }
     }
@@ -96,6 +123,8 @@ impl Breakage {
             Change::HostIds => blueprint.identity.map = IdMap::Ranges(vec![(0, 0, u32::MAX)]),
             Change::Defect(defect) => blueprint.defects.push(defect.clone()),
             Change::BareChroot => strip(blueprint),
+            // It is in the settings already.
+            Change::Flags(_) => {}
         }
     }
 }
@@ -172,9 +201,7 @@ fn root(blueprint: &Blueprint) -> Vec<Breakage> {
             .filter(|path| is_there(path))
             .map(|path| Breakage::new(format!("read-only {path}: writable"), Change::Writable(path.clone()))),
     );
-    all.extend(mounts.iter().map(|mount| {
-        Breakage::new(format!("mount {}: missing", mount.target), Change::OmitMount(mount.target.clone()))
-    }));
+    all.extend(mounts.iter().map(|mount| Breakage::omitted(&mount.target)));
     let flagged = furnish::flagged_mounts(blueprint).into_iter();
     all.extend(flagged.map(|path| defect(format!("mount {path}: no flags"), Defect::BareMount(path))));
     all

@@ -2,7 +2,7 @@
 
 use nix::unistd::Uid;
 
-use crate::spec::{Capabilities, Namespace, Namespaces, Root, Settings};
+use crate::spec::{Capabilities, Mount, Namespace, Namespaces, Root, Settings};
 
 /// The same settings without their restrictions. It never has fewer namespaces than the sandbox, but always all that an
 /// attempt could reach the host through, so that the control does the host no harm; root needs no user namespace, and has
@@ -17,11 +17,23 @@ pub fn without_restrictions(settings: &Settings) -> Settings {
         no_new_privs: Some(false),
         seccomp: Some("none".to_owned()),
         root: Some(Root::Writable),
-        mounts: settings.mounts.clone(),
+        mounts: Some(mounts(settings)),
         mask: Some(Vec::new()),
         read_only: Some(Vec::new()),
         devices: settings.devices.clone(),
         env: settings.env.clone(),
         ..Settings::default()
     }
+}
+
+/// A sandbox's own `/sys` is read-only, whatever is set, unless it is among its mounts.
+fn mounts(settings: &Settings) -> Vec<Mount> {
+    let sys = Mount {
+        target: "/sys".to_owned(),
+        kind: Some("sysfs".to_owned()),
+        source: None,
+        options: ["nosuid", "nodev", "noexec"].map(str::to_owned).to_vec(),
+    };
+    let given = settings.mounts.iter().flatten();
+    std::iter::once(sys).chain(given.filter(|mount| mount.target != "/sys").cloned()).collect()
 }

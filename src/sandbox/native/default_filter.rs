@@ -7,13 +7,14 @@ use syscalls::Sysno;
 use super::seccomp::number;
 
 /// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
-/// Everything else is allowed, but for two rules about the namespaces of `clone` and `clone3`.
+/// Everything else is allowed, but for the rules about `clone`, `clone3`, and [`BY_ARGUMENT`].
 pub const REFUSED_BY_DEFAULT: &[&str] = &[
     // Mounts, roots, and namespaces.
     "mount",
     "umount2",
     "pivot_root",
     "open_tree",
+    "open_tree_attr",
     "move_mount",
     "fsopen",
     "fsconfig",
@@ -72,9 +73,49 @@ pub const REFUSED_BY_DEFAULT: &[&str] = &[
     "ustat",
     "sysfs",
     "nfsservctl",
-    "vm86",
-    "vm86old",
 ];
+
+/// What it refuses, or allows alone, of calls that programs cannot do without.
+const BY_ARGUMENT: [ByArgument; 3] = [
+    // Sockets to the hypervisor and to the kernel's ciphers. The one leads past the network namespace, which has no part in it
+    // (vsock(7)); the other wrote to files that could only be read (CVE-2026-31431). The OCI engines refuse both.
+    ByArgument {
+        call: Sysno::socket,
+        place: FIRST_ARGUMENT,
+        listed: libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
+        values: &[libc::AF_VSOCK.unsigned_abs(), libc::AF_ALG.unsigned_abs()],
+        otherwise: libc::SECCOMP_RET_ALLOW,
+    },
+    // Input pushed into a terminal, which whoever has it open outside will run (CVE-2017-5226): TIOCSTI and TIOCLINUX.
+    // The kernel looks at 32 bits of the request, and so does this (CVE-2019-10063 came of looking at 64).
+    ByArgument {
+        call: Sysno::ioctl,
+        place: SECOND_ARGUMENT,
+        listed: libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
+        values: &[0x5412, 0x541c],
+        otherwise: libc::SECCOMP_RET_ALLOW,
+    },
+    // Any personality but Linux's own, that of 32 bits, with and without UNAME26, and the question which it is: others undo
+    // address space randomisation, or map memory where a null pointer leads (personality(2)).
+    ByArgument {
+        call: Sysno::personality,
+        place: FIRST_ARGUMENT,
+        listed: libc::SECCOMP_RET_ALLOW,
+        values: &[0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff],
+        otherwise: libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
+    },
+];
+
+/// A rule about one argument of a call.
+struct ByArgument {
+    call: Sysno,
+    /// Where the argument's low half is.
+    place: u32,
+    /// What the filter gives for the values, and for all others.
+    listed: u32,
+    values: &'static [u32],
+    otherwise: u32,
+}
 
 /// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
 /// answers ENOSYS, on which every libc falls back to clone(2).
@@ -101,22 +142,20 @@ const ARCHITECTURE: u32 = if cfg!(target_arch = "aarch64") {
     0xc000_003e
 };
 
-/// Offsets in `struct seccomp_data` (seccomp(2)): the number, the architecture, the low half of the first argument.
+/// Offsets in `struct seccomp_data` (seccomp(2)): the number, the architecture, the low halves of the first two arguments.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 const FIRST_ARGUMENT: u32 = 16;
+const SECOND_ARGUMENT: u32 = 24;
 
-/// What the program says of a call: the place among its endings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Allowed = 0,
-    Refused = 1,
-    Missing = 2,
-    /// As its first argument, the flags of clone(2), has it.
-    ByFlags = 3,
-}
+/// What the program gives in the end, for a call: the place of the instructions that do it, among those after the search.
+type Ending = usize;
 
-/// The program: is this the architecture, and then a search for the number.
+const ALLOWED: Ending = 0;
+const REFUSED: Ending = 1;
+const MISSING: Ending = 2;
+
+/// The program: is this the architecture, then a search for the number, then the endings.
 pub(super) fn program() -> BpfProgram {
     let mut program = vec![
         load(ARCH),
@@ -124,46 +163,36 @@ pub(super) fn program() -> BpfProgram {
         give(libc::SECCOMP_RET_KILL_PROCESS),
         load(NUMBER),
     ];
-    let ranges = ranges();
+    let mut endings =
+        vec![give(libc::SECCOMP_RET_ALLOW), give(refusal(libc::EPERM)), give(refusal(libc::ENOSYS))];
+    let mut calls = vec![(Sysno::clone3, MISSING), (Sysno::clone, endings.len())];
+    endings.extend(by_flags());
+    for rule in &BY_ARGUMENT {
+        calls.push((rule.call, endings.len()));
+        endings.extend(by_argument(rule));
+    }
+    let ranges = ranges(&calls);
     // One test between each two ranges.
     search(&ranges, ranges.len() - 1, &mut program);
-    program.extend(endings());
+    program.extend(endings);
     program
 }
 
-fn endings() -> [sock_filter; 7] {
-    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
-    [
-        give(libc::SECCOMP_RET_ALLOW),
-        give(refusal(libc::EPERM)),
-        give(refusal(libc::ENOSYS)),
-        load(FIRST_ARGUMENT),
-        jump(libc::BPF_JSET, flags, 0, 1),
-        give(refusal(libc::EPERM)),
-        give(libc::SECCOMP_RET_ALLOW),
-    ]
-}
-
 /// All numbers there are, as ranges that end alike: where each begins.
-fn ranges() -> Vec<(u32, Ending)> {
+fn ranges(calls: &[(Sysno, Ending)]) -> Vec<(u32, Ending)> {
     let refused =
-        REFUSED_BY_DEFAULT.iter().filter_map(|name| number(name)).map(|number| (number, Ending::Refused));
-    let mut singles: Vec<(u32, Ending)> = refused
-        .chain([
-            (i64::from(Sysno::clone3.id()), Ending::Missing),
-            (i64::from(Sysno::clone.id()), Ending::ByFlags),
-        ])
-        .filter_map(|(number, ending)| Some((u32::try_from(number).ok()?, ending)))
-        .collect();
-    singles.sort_unstable_by_key(|(number, _)| *number);
-    let mut ranges = vec![(0, Ending::Allowed)];
+        REFUSED_BY_DEFAULT.iter().filter_map(|name| Some((u32::try_from(number(name)?).ok()?, REFUSED)));
+    let calls = calls.iter().map(|(call, ending)| (call.id().unsigned_abs(), *ending));
+    let mut singles: Vec<(u32, Ending)> = refused.chain(calls).collect();
+    singles.sort_unstable();
+    let mut ranges = vec![(0, ALLOWED)];
     for (number, ending) in singles {
         // What follows it is allowed, unless the next one says otherwise.
         ranges.retain(|(begin, _)| *begin != number);
-        ranges.extend([(number, ending), (number + 1, Ending::Allowed)]);
+        ranges.extend([(number, ending), (number + 1, ALLOWED)]);
     }
     if cfg!(target_arch = "x86_64") {
-        ranges.push((X32, Ending::Refused));
+        ranges.push((X32, REFUSED));
     }
     ranges.dedup_by_key(|(_, ending)| *ending);
     ranges
@@ -177,14 +206,37 @@ fn search(ranges: &[(u32, Ending)], rest: usize, program: &mut BpfProgram) {
         return;
     }
     let to = |half: &[(u32, Ending)], tests: usize| match half {
-        [(_, ending)] => rest - 1 + *ending as usize,
-        _ => tests,
+        [(_, ending)] => over(rest - 1 + *ending),
+        _ => over(tests),
     };
-    let (if_so, if_not) = (to(above, below.len() - 1), to(below, 0));
-    let step = |distance| u8::try_from(distance).unwrap_or(u8::MAX);
-    program.push(jump(libc::BPF_JGE, *first, step(if_so), step(if_not)));
+    program.push(jump(libc::BPF_JGE, *first, to(above, below.len() - 1), to(below, 0)));
     search(below, rest - 1, program);
     search(above, rest - below.len(), program);
+}
+
+/// What clone(2) ends with: its first argument is its flags.
+fn by_flags() -> [sock_filter; 4] {
+    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
+    [
+        load(FIRST_ARGUMENT),
+        jump(libc::BPF_JSET, flags, 0, 1),
+        give(refusal(libc::EPERM)),
+        give(libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+fn by_argument(rule: &ByArgument) -> Vec<sock_filter> {
+    let count = rule.values.len();
+    let tests = rule.values.iter().enumerate();
+    let mut part = vec![load(rule.place)];
+    part.extend(tests.map(|(index, value)| jump(libc::BPF_JEQ, *value, over(count - index), 0)));
+    part.extend([give(rule.otherwise), give(rule.listed)]);
+    part
+}
+
+/// A jump over so many instructions.
+fn over(count: usize) -> u8 {
+    u8::try_from(count).unwrap_or(u8::MAX)
 }
 
 fn refusal(errno: i32) -> u32 {
@@ -212,7 +264,7 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
 mod tests {
     use super::*;
 
-    /// What the program answers, by running it as the kernel does (bpf(4)).
+    /// What the program answers, by running it as the kernel does (bpf(4)). All arguments are the same.
     fn answer(arch: u32, number: u32, argument: u32) -> u32 {
         let (program, mut accumulator, mut place) = (program(), 0, 0);
         loop {
@@ -221,10 +273,15 @@ mod tests {
             let holds = match u32::from(code) & 0xf0 {
                 _ if u32::from(code) & 7 == libc::BPF_RET => return k,
                 _ if u32::from(code) & 7 == libc::BPF_LD => {
-                    accumulator = [(NUMBER, number), (ARCH, arch), (FIRST_ARGUMENT, argument)]
-                        .iter()
-                        .find_map(|(offset, value)| (*offset == k).then_some(*value))
-                        .unwrap();
+                    accumulator = [
+                        (NUMBER, number),
+                        (ARCH, arch),
+                        (FIRST_ARGUMENT, argument),
+                        (SECOND_ARGUMENT, argument),
+                    ]
+                    .iter()
+                    .find_map(|(offset, value)| (*offset == k).then_some(*value))
+                    .unwrap();
                     continue;
                 }
                 libc::BPF_JGE => accumulator >= k,
@@ -248,6 +305,15 @@ mod tests {
         };
         for name in REFUSED_BY_DEFAULT.iter().filter(|name| number(name).is_some()) {
             check(native(name), 0, refusal(libc::EPERM));
+        }
+        for (name, argument) in [("socket", 40), ("socket", 38), ("ioctl", 0x5412), ("personality", 0x4_0000)]
+        {
+            check(native(name), argument, refusal(libc::EPERM));
+        }
+        for (name, argument) in
+            [("socket", 1), ("ioctl", 0x5401), ("personality", 0), ("personality", u32::MAX)]
+        {
+            check(native(name), argument, libc::SECCOMP_RET_ALLOW);
         }
         for name in ["read", "write", "openat", "execve", "kill", "ptrace", "socket", "exit_group"] {
             check(native(name), 0, libc::SECCOMP_RET_ALLOW);

@@ -50,8 +50,12 @@ pub(super) fn open_sources(blueprint: &Blueprint) -> Result<Vec<Option<OwnedFd>>
 
 /// Furnishes the new root, in the order in which one thing may lie on another.
 pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<OwnedFd>]) -> Result<()> {
-    mount_proc(blueprint, root)?;
-    mount_sys(blueprint, root)?;
+    if !is_given(blueprint, "/proc") {
+        mount_proc(blueprint, root)?;
+    }
+    if !is_given(blueprint, "/sys") {
+        mount_sys(blueprint, root)?;
+    }
     mount_dev(blueprint, root)?;
     for (mount, source) in blueprint.root.mounts.iter().zip(sources) {
         mount_extra(root, mount, source.as_ref())?;
@@ -60,6 +64,12 @@ pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<O
         make_read_only(root, path)?;
     }
     blueprint.root.masks.iter().try_for_each(|path| mask(root, path, &blueprint.identity.owner()))
+}
+
+/// Whether the settings say themselves what is mounted there, instead of what is mounted by default: what lies below the one
+/// could be uncovered, and of a sysfs the whole would be read-only, whatever flags the second mount has.
+fn is_given(blueprint: &Blueprint, target: &str) -> bool {
+    blueprint.root.mounts.iter().any(|mount| mount.target == target)
 }
 
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);

@@ -52,7 +52,7 @@ fn limits() -> Limits {
 
 /// What `/proc` and `/sys` tell of the host beyond the default masks: its memory and addresses, its hardware and disks, its
 /// modules and boot parameters, its counters, which other tenants can be told apart by.
-const TELLTALES: [&str; 32] = [
+const TELLTALES: [&str; 34] = [
     "/proc/cmdline",
     "/proc/config.gz",
     "/proc/crypto",
@@ -78,7 +78,10 @@ const TELLTALES: [&str; 32] = [
     "/proc/swaps",
     "/proc/vmallocinfo",
     "/sys/block",
+    // The same disks under other names.
+    "/sys/class/block",
     "/sys/class/thermal",
+    "/sys/dev",
     "/sys/devices/virtual/dmi",
     "/sys/devices/virtual/powercap",
     "/sys/fs/ext4",

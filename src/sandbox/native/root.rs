@@ -140,10 +140,12 @@ pub(in crate::sandbox) fn bind_host(
 }
 
 /// Remounts what is mounted at `target` with further flags; those that it has stay, since the kernel locks them when the
-/// mount came from a more privileged namespace (`mount_namespaces(7)`).
+/// mount came from a more privileged namespace (`mount_namespaces(7)`). What came along mounted below it gets them too: what is
+/// bound read-only is read-only to its last directory.
 pub(super) fn remount_found(root: &OwnedFd, target: &str, flags: MsFlags) -> Result<()> {
     let found = find(root, target, Place::Existing)?;
-    remount(&by_descriptor(found.as_fd()), flags)
+    remount(&by_descriptor(found.as_fd()), flags)?;
+    sys::restrict_tree(found.as_fd(), flags)
 }
 
 /// What must be at a mount's target.

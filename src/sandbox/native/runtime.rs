@@ -40,7 +40,9 @@ impl Runtime for Native {
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
         let stage = nursery.run().stage();
-        let mut blueprint = resolve::resolve(order.settings, order.image, &stage, order.directory)?;
+        let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
+        let settings = broken.as_ref().unwrap_or(order.settings);
+        let mut blueprint = resolve::resolve(settings, order.image, &stage, order.directory)?;
         if let Some(breakage) = order.breakage {
             breakage.apply(&mut blueprint);
         }

@@ -1,0 +1,116 @@
+//! `airtight prove`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::run::cpus;
+use super::{Exit, Loaded, end_cleanly_on_signals, load};
+use crate::engine::{Ended, Engine, Keep, Options};
+use crate::plan::{Choice, Plan};
+use crate::prove::{self, Denied, Extent, Findings};
+use crate::report::proof;
+use crate::sandbox::Nursery;
+
+/// Judge every claim again in sandboxes broken on purpose, and say what each of them catches
+#[derive(Debug, Args)]
+pub(super) struct Prove {
+    /// Spec files, or folders of them [default: specs]
+    specs: Vec<PathBuf>,
+    /// Only claims whose sentence contains this, or matches it if it has a `*`
+    #[arg(long = "claim", value_name = "PATTERN")]
+    claims: Vec<String>,
+    /// Only what has this tag
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only negate every single expectation, each of which must turn its claim red, and break no sandbox
+    #[arg(long)]
+    negate: bool,
+    /// How many sandboxes to run side by side [default: two for each CPU]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// How to tell what was found
+    #[arg(long, value_enum, default_value_t = Format::Pretty)]
+    format: Format,
+    /// What may not be found
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', default_value = "vacuous")]
+    deny: Vec<Denied>,
+    /// The least share of breakages, in percent, that some claim must catch
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    min_caught: u32,
+}
+
+/// A report's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Pretty,
+    /// One JSON object with every claim under every breakage
+    Json,
+    /// Two tables for a document
+    Markdown,
+}
+
+/// Does it.
+pub(super) fn run(arguments: &Prove) -> ExitCode {
+    // Before the first thread.
+    match prove::enter_quarantine() {
+        Ok(Some(waited)) => waited,
+        Ok(None) => try_run(arguments).unwrap_or_else(|exit| exit).into(),
+        Err(failure) => Exit::Broken.telling(&format!("there is no quarantine to be had: {failure}")).into(),
+    }
+}
+
+fn try_run(arguments: &Prove) -> Result<Exit, Exit> {
+    let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
+    end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
+    let plan = plan(arguments)?;
+    let jobs = arguments.jobs.map_or_else(|| 2 * cpus(), std::num::NonZeroUsize::get);
+    let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing, remember_controls: true };
+    let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
+    let mut progress = proof::Line::new();
+    let extent = if arguments.negate { Extent::Negations } else { Extent::Whole };
+    let findings = prove::prove(&engine, &plan, extent, &mut progress);
+    progress.clear();
+    if let Some(breakage) = &findings.ruined {
+        let why = "a claim killed the proof's own processes, as it would have killed the host's; nothing after that was judged";
+        return Err(Exit::Broken.telling(&format!("{breakage}: {why}")));
+    }
+    let text = match arguments.format {
+        Format::Pretty => proof::pretty(&findings),
+        Format::Json => proof::json(&findings),
+        Format::Markdown => proof::markdown(&findings),
+    };
+    // A reader that has gone has seen what it wanted.
+    let _ = anstream::stdout().write_all(text.as_bytes());
+    Ok(exit(&findings, arguments))
+}
+
+fn plan(arguments: &Prove) -> Result<Plan, Exit> {
+    let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
+    let mut plan = Plan::new(Choice { claims, tags, ..Choice::default() });
+    load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
+    plan.check_names().map_err(|error| Exit::Wrong.telling(&error))?;
+    if plan.entries.is_empty() {
+        return Err(Exit::Wrong.telling(&"no claim is chosen: nothing would be proven"));
+    }
+    Ok(plan)
+}
+
+/// A claim that is red in a sound sandbox is worse than one that proves nothing.
+fn exit(findings: &Findings, arguments: &Prove) -> Exit {
+    let sound = |ended| findings.claims.iter().any(|claim| claim.sound == ended);
+    let idle = arguments.deny.contains(&Denied::Vacuous) && !findings.idle.is_empty();
+    let denied = !arguments.negate && findings.is_denied(&arguments.deny, arguments.min_caught);
+    if sound(Ended::Failed) || idle || denied {
+        Exit::Failed
+    } else if sound(Ended::Broken) {
+        Exit::Broken
+    } else if findings.claims.iter().all(|claim| claim.sound != Ended::Passed) {
+        Exit::Unmeasured
+    } else {
+        Exit::Held
+    }
+}

@@ -1,0 +1,177 @@
+//! What a proof found: of each claim what turned it red, and of each breakage which claims it turned red.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::engine::Ended;
+
+/// What a proof found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Findings {
+    /// The claims, in the order of the specs.
+    pub claims: Vec<Claimed>,
+    /// The ways in which sandboxes were broken: first the nulls, which are no sandboxes, then one thing at a time.
+    pub breakages: Vec<Tried>,
+    /// How many expectations were negated.
+    pub negated: usize,
+    /// Those whose negation did not fail.
+    pub idle: Vec<Idle>,
+    /// Under which breakage the proof's own processes were killed, so that nothing after it was judged.
+    pub ruined: Option<String>,
+}
+
+/// A claim.
+#[derive(Debug, Clone, Serialize)]
+pub struct Claimed {
+    /// The test's whole name.
+    pub name: String,
+    /// The spec.
+    pub file: PathBuf,
+    /// The line of its sentence.
+    pub line: usize,
+    /// What became of it in a sound sandbox. Only a claim that passed can be proven.
+    pub sound: Ended,
+    /// Why it was not measured there, or is red.
+    pub reason: Option<String>,
+    /// Whether it says that it holds anywhere.
+    pub holds_anywhere: bool,
+    /// What became of it under each breakage that was tried on it: the breakage's place, and the outcome.
+    pub tried: Vec<(usize, Ended)>,
+}
+
+/// A way in which sandboxes were broken.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tried {
+    /// Its name.
+    pub name: String,
+    /// Whether there was no sandbox at all, so that nothing may pass.
+    pub null: bool,
+    /// What was said where a claim under it was broken: if all were, then why it could not be made.
+    pub trouble: Option<String>,
+}
+
+/// An expectation that does not turn its claim red when it is negated.
+#[derive(Debug, Clone, Serialize)]
+pub struct Idle {
+    /// The test's whole name.
+    pub claim: String,
+    /// The spec.
+    pub file: PathBuf,
+    /// The line of the expectation.
+    pub line: usize,
+    /// What it is about: `pid`, `stdout`.
+    pub what: String,
+    /// What became of the claim when it was negated.
+    pub ended: Ended,
+    /// What was said, if it was not judged.
+    pub reason: Option<String>,
+}
+
+/// What is to be said of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Something turned it red.
+    Proven,
+    /// It says that it holds anywhere, and did.
+    Anywhere,
+    /// It says that it holds anywhere, and failed without a sandbox.
+    NotAnywhere,
+    /// Nothing turned it red.
+    Vacuous,
+    /// It did not pass in a sound sandbox.
+    Unproven,
+}
+
+/// What is to be said of a breakage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caught {
+    /// By so many claims.
+    By(usize),
+    /// By none: a blind spot.
+    Missed,
+    /// No claim could be judged under it.
+    Unjudged,
+}
+
+/// What a proof may not find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Denied {
+    /// A claim that nothing turns red, or that wrongly says that it holds anywhere
+    Vacuous,
+    /// A breakage that no claim turns red under
+    Blind,
+    /// Neither
+    Nothing,
+}
+
+impl Claimed {
+    /// What is to be said of it.
+    pub fn verdict(&self, breakages: &[Tried]) -> Verdict {
+        let under_null = |ended: Ended| {
+            self.tried
+                .iter()
+                .any(|(place, other)| breakages[*place].name == super::trials::NONE && *other == ended)
+        };
+        let failed = self.tried.iter().any(|(_, ended)| *ended == Ended::Failed);
+        match self.sound {
+            Ended::Passed if self.holds_anywhere && under_null(Ended::Failed) => Verdict::NotAnywhere,
+            Ended::Passed if self.holds_anywhere => Verdict::Anywhere,
+            Ended::Passed if failed => Verdict::Proven,
+            Ended::Passed => Verdict::Vacuous,
+            _ => Verdict::Unproven,
+        }
+    }
+
+    /// The places of the breakages that turned it red.
+    pub fn caught(&self) -> impl Iterator<Item = usize> {
+        self.tried.iter().filter(|(_, ended)| *ended == Ended::Failed).map(|(place, _)| *place)
+    }
+}
+
+impl Findings {
+    /// How many claims there are of a verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.claims.iter().filter(|claim| claim.verdict(&self.breakages) == verdict).count()
+    }
+
+    /// What is to be said of the breakage at this place.
+    pub fn caught(&self, place: usize) -> Caught {
+        let ended = |wanted: &[Ended]| {
+            let tried = self.claims.iter().flat_map(|claim| &claim.tried);
+            tried.filter(|(other, ended)| *other == place && wanted.contains(ended)).count()
+        };
+        match (ended(&[Ended::Failed]), ended(&[Ended::Passed])) {
+            (0, 0) => Caught::Unjudged,
+            (0, _) => Caught::Missed,
+            (count, _) => Caught::By(count),
+        }
+    }
+
+    /// The breakages of one thing at a time, each with its place.
+    pub fn one_off(&self) -> impl Iterator<Item = (usize, &Tried)> {
+        self.breakages.iter().enumerate().filter(|(_, tried)| !tried.null)
+    }
+
+    /// How many breakages of one thing were caught, and how many could be.
+    pub fn score(&self) -> (usize, usize) {
+        let caught: Vec<Caught> = self.one_off().map(|(place, _)| self.caught(place)).collect();
+        let judged = caught.iter().filter(|caught| **caught != Caught::Unjudged).count();
+        (caught.iter().filter(|caught| matches!(caught, Caught::By(_))).count(), judged)
+    }
+
+    /// How many claims nothing turns red, or only what they say does not.
+    pub fn vacuous(&self) -> usize {
+        self.count(Verdict::Vacuous) + self.count(Verdict::NotAnywhere)
+    }
+
+    /// Whether there is something that may not be.
+    pub fn is_denied(&self, denied: &[Denied], least_caught: u32) -> bool {
+        let (caught, judged) = self.score();
+        denied.contains(&Denied::Vacuous) && self.vacuous() > 0
+            || denied.contains(&Denied::Blind) && caught < judged
+            || caught * 100 < judged * least_caught as usize
+    }
+}

@@ -1,0 +1,181 @@
+//! The proof: every claim as it is, and again under every breakage.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::findings::{Claimed, Findings, Idle, Tried};
+use super::negate;
+use super::trials::{self, Way};
+use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trial};
+use crate::plan::{Choice, Entry, Plan, Test};
+use crate::sandbox::NurseryError;
+
+/// Who is told how far a proof has come.
+pub trait Progress: Send {
+    /// So many sandboxes' worth of trials are done, of so many.
+    fn step(&mut self, done: usize, of: usize);
+}
+
+/// How far a proof goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Every expectation is negated.
+    Negations,
+    /// And every sandbox is broken in every way.
+    Whole,
+}
+
+/// Proves the plan's claims.
+pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Progress) -> Findings {
+    let mut sound = Sound { claims: plan.entries.iter().map(unknown).collect(), plan };
+    engine.run(plan, &mut sound);
+    let mut findings = Findings { claims: sound.claims, ..Findings::default() };
+    let passed: Vec<usize> =
+        (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
+    let tests = trials::open(plan, &passed);
+    negate_all(engine, &tests, &mut findings, progress);
+    if extent == Extent::Whole {
+        let ways = trials::ways(&tests);
+        findings.breakages = ways.iter().map(tried).collect();
+        try_all(engine, plan, &ways, &trials::keys(&tests), &mut findings, progress);
+    }
+    findings
+}
+
+/// Judges every claim once more for each of its expectations, with that one negated.
+fn negate_all(
+    engine: &Engine,
+    tests: &[trials::Sound],
+    findings: &mut Findings,
+    progress: &mut dyn Progress,
+) {
+    let mut plan = Plan::new(Choice::default());
+    let mut places = Vec::new();
+    for (number, test) in tests.iter().map(|(number, test)| (*number, test)) {
+        let (spec, expectations) = negate::negations(&test.spec, test.scenario, test.claim);
+        // One test for each expectation and runtime; the runtime is that of the test.
+        let from = plan.entries.len();
+        if plan.add_on(&spec, test.runtime).is_ok() {
+            places.extend(expectations.into_iter().map(|expectation| (number, expectation)));
+        }
+        debug_assert_eq!(plan.entries.len() - from, places.len() - from, "an entry for each expectation");
+    }
+    let all: Vec<usize> = (0..plan.entries.len()).collect();
+    let tests = trials::open(&plan, &all);
+    let trials = trials::sound(&all, &trials::keys(&tests));
+    let (of, told) = (all.len(), Mutex::new((&mut *findings, progress, 0)));
+    engine.run_trials(&plan, &trials, |_, test, outcome| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (findings, progress, done) = &mut *told;
+        if outcome.ended() != Ended::Failed {
+            let (number, (at, what)) = &places[test];
+            let idle = idle(&findings.claims[*number], at.line, what, outcome);
+            findings.idle.push(idle);
+        }
+        *done += 1;
+        progress.step(*done, of);
+    });
+    findings.negated = of;
+}
+
+fn idle(claim: &Claimed, line: usize, what: &str, outcome: &Outcome) -> Idle {
+    Idle {
+        claim: claim.name.clone(),
+        file: claim.file.clone(),
+        line,
+        what: what.to_owned(),
+        ended: outcome.ended(),
+        reason: said(outcome),
+    }
+}
+
+fn tried(way: &Way) -> Tried {
+    Tried { name: way.name.clone(), null: way.is_null(), trouble: None }
+}
+
+fn try_all(
+    engine: &Engine,
+    plan: &Plan,
+    ways: &[Way],
+    keys: &HashMap<usize, Option<String>>,
+    findings: &mut Findings,
+    progress: &mut dyn Progress,
+) {
+    let trials: Vec<Trial<'_>> =
+        ways.iter().enumerate().flat_map(|(number, way)| trials::trials(number, way, keys)).collect();
+    let of = trials.iter().map(|trial| trial.group.entries.len()).sum();
+    let told = Mutex::new((&mut *findings, progress, 0));
+    engine.run_trials(plan, &trials, |trial, test, outcome| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (findings, progress, done) = &mut *told;
+        findings.claims[test].tried.push((trial.way, outcome.ended()));
+        note_trouble(&mut findings.breakages[trial.way], outcome);
+        if findings.ruined.is_none() && is_ruin(outcome) {
+            findings.ruined = Some(findings.breakages[trial.way].name.clone());
+        }
+        *done += 1;
+        progress.step(*done, of);
+    });
+    findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
+}
+
+/// In a sandbox broken so that it has no PID namespace of its own `kill -9 -1` ends whatever is in quarantine.
+fn is_ruin(outcome: &Outcome) -> bool {
+    let gone = NurseryError::Gone.to_string();
+    said(outcome).is_some_and(|said| said.ends_with(&gone))
+}
+
+/// The first trouble is kept: where nothing could be judged it says why.
+fn note_trouble(tried: &mut Tried, outcome: &Outcome) {
+    if tried.trouble.is_none() {
+        tried.trouble = said(outcome);
+    }
+}
+
+fn said(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Skipped(skip) => Some(format!("{}: {}", skip.need, skip.reason)),
+        Outcome::NotMeasured(reason) => Some(reason.clone()),
+        Outcome::Broken(trouble) => trouble.message.clone().or_else(|| {
+            trouble.findings.first().map(|finding| format!("{}: {}", finding.fact, finding.label))
+        }),
+        Outcome::Passed | Outcome::Failed(_) => None,
+    }
+}
+
+fn unknown(entry: &Entry) -> Claimed {
+    Claimed {
+        name: entry.name.clone(),
+        file: std::path::PathBuf::new(),
+        line: 0,
+        sound: Ended::Skipped,
+        reason: None,
+        holds_anywhere: false,
+        tried: Vec::new(),
+    }
+}
+
+/// Hears the run in sound sandboxes.
+struct Sound<'a> {
+    plan: &'a Plan,
+    claims: Vec<Claimed>,
+}
+
+impl Listener for Sound<'_> {
+    fn hear(&mut self, event: &Event<'_>) {
+        let Event::Ended { entry, test, outcome, .. } = event else { return };
+        let place = self.plan.entries.iter().position(|other| std::ptr::eq(other, *entry));
+        let Some(claim) = place.map(|place| &mut self.claims[place]) else { return };
+        claim.sound = outcome.ended();
+        claim.reason = said(outcome);
+        if let Some(test) = test {
+            about(claim, test);
+        }
+    }
+}
+
+fn about(claimed: &mut Claimed, test: &Test) {
+    claimed.file.clone_from(&test.spec.path);
+    claimed.line = test.claim().at.line;
+    claimed.holds_anywhere = test.claim().holds_anywhere;
+}

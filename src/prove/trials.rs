@@ -1,0 +1,142 @@
+//! Which tests are judged again, in which sandboxes.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use crate::engine::{Making, Trial};
+use crate::plan::{Group, Plan, Test};
+use crate::sandbox::native::Breakage;
+use crate::sandbox::{self, Runtime};
+
+/// The null of no sandbox at all.
+pub(super) const NONE: &str = "no sandbox at all";
+
+/// A way of making sandboxes in which nothing, or not everything, holds.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) name: String,
+    /// By this runtime instead of the test's own.
+    pub(super) runtime: Option<&'static dyn Runtime>,
+    /// Broken so: what has one name may be done in several ways, each to other tests.
+    pub(super) variants: Vec<Variant>,
+}
+
+/// One way of breaking, and the tests that it can be tried on, by their places in the plan.
+pub(super) type Variant = (Option<Breakage>, Vec<usize>);
+
+impl Way {
+    /// Whether there is no sandbox of the settings at all.
+    pub(super) const fn is_null(&self) -> bool {
+        self.runtime.is_some()
+    }
+}
+
+/// The longest that a claim may take in a broken sandbox.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A test that can be proven, with its place in the plan.
+pub(super) type Sound = (usize, Test);
+
+/// All ways: the nulls, then whatever can be broken of any of these tests' sandboxes.
+pub(super) fn ways(sound: &[Sound]) -> Vec<Way> {
+    let mut ways = nulls(sound);
+    ways.extend(one_off(sound));
+    ways
+}
+
+/// What is no sandbox. Claims that act are not judged where they would act on the host.
+fn nulls(sound: &[Sound]) -> Vec<Way> {
+    let places = |wanted: &dyn Fn(&Test) -> bool| {
+        sound.iter().filter(|(_, test)| wanted(test)).map(|(place, _)| *place).collect()
+    };
+    let by = |(name, runtime): (&str, &'static dyn Runtime)| Way {
+        name: name.to_owned(),
+        runtime: Some(runtime),
+        variants: vec![(None, places(&|test| runtime.isolates() || test.only_observes()))],
+    };
+    let mut ways: Vec<Way> = sandbox::nulls().into_iter().map(by).collect();
+    ways.extend(sandbox::by_name("native").map(|native| Way {
+        variants: vec![(Some(Breakage::bare_chroot()), places(&|_| true))],
+        ..by(("a bare chroot with the host's /proc, /sys and /dev", native))
+    }));
+    ways
+}
+
+/// Each breakage of one thing, with the tests one of whose sandboxes can be broken so.
+fn one_off(sound: &[Sound]) -> Vec<Way> {
+    let mut known: HashMap<String, Vec<Breakage>> = HashMap::new();
+    let mut ways: IndexMap<String, IndexMap<Breakage, Vec<usize>>> = IndexMap::new();
+    for (place, test) in sound {
+        let key = format!("{} {:?}", test.runtime.name(), test.settings());
+        for breakage in known.entry(key).or_insert_with(|| breakages(test)) {
+            if !exposes(test, breakage) {
+                let variants = ways.entry(breakage.name.clone()).or_default();
+                variants.entry(breakage.clone()).or_default().push(*place);
+            }
+        }
+    }
+    let some = |(breakage, tests): (Breakage, Vec<usize>)| (Some(breakage), tests);
+    let way = |(name, variants): (String, IndexMap<Breakage, Vec<usize>>)| Way {
+        name,
+        runtime: None,
+        variants: variants.into_iter().map(some).collect(),
+    };
+    ways.into_iter().map(way).collect()
+}
+
+fn breakages(test: &Test) -> Vec<Breakage> {
+    let directory = test.directory();
+    let mut all: Vec<Breakage> = Vec::new();
+    for (_, settings) in test.settings() {
+        let new = test.runtime.breakages(&settings, directory);
+        all.extend(new.into_iter().filter(|breakage| !all.contains(breakage)).collect::<Vec<_>>());
+    }
+    all
+}
+
+/// What acts may not reach the host's files.
+fn exposes(test: &Test, breakage: &Breakage) -> bool {
+    let exposes = |settings| test.runtime.exposes_host(&settings, test.directory(), breakage);
+    !test.only_observes() && test.settings().into_iter().any(|(_, settings)| exposes(settings))
+}
+
+/// The tests of a way, by the sandboxes that they can share: even those of other scenarios, if these are made of the same settings.
+pub(super) fn trials<'a>(
+    number: usize,
+    way: &'a Way,
+    keys: &HashMap<usize, Option<String>>,
+) -> Vec<Trial<'a>> {
+    let mut trials = Vec::new();
+    for (breakage, tests) in &way.variants {
+        let making = Making { runtime: way.runtime, breakage: breakage.as_ref(), longest: Some(LONGEST) };
+        let groups = groups(tests, keys).into_values();
+        trials.extend(groups.map(|group| Trial { way: number, group, making }));
+    }
+    trials
+}
+
+/// These tests in sound sandboxes.
+pub(super) fn sound(tests: &[usize], keys: &HashMap<usize, Option<String>>) -> Vec<Trial<'static>> {
+    let making = Making { longest: Some(LONGEST), ..Making::default() };
+    groups(tests, keys).into_values().map(|group| Trial { way: 0, group, making }).collect()
+}
+
+fn groups(tests: &[usize], keys: &HashMap<usize, Option<String>>) -> IndexMap<String, Group> {
+    let mut groups: IndexMap<String, Group> = IndexMap::new();
+    for place in tests {
+        let key = keys.get(place).cloned().flatten().unwrap_or_else(|| place.to_string());
+        groups.entry(key).or_default().entries.push(*place);
+    }
+    groups
+}
+
+/// What the sandboxes of each test are made from.
+pub(super) fn keys(sound: &[Sound]) -> HashMap<usize, Option<String>> {
+    sound.iter().map(|(place, test)| (*place, test.shared_key())).collect()
+}
+
+/// The tests of a plan that passed, opened.
+pub(super) fn open(plan: &Plan, passed: &[usize]) -> Vec<Sound> {
+    passed.iter().filter_map(|place| Some((*place, plan.entries[*place].open().ok()?))).collect()
+}

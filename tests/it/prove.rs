@@ -1,0 +1,104 @@
+//! `airtight prove`: what it finds of claims that are sound, vacuous, or wrong about holding anywhere.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A sandbox with little to break, so that there is little to try.
+const SMALL: &str = "scenario: Small\nsandbox: { image: base, new: [user, mount, pid], seccomp: none, mask: [], read_only: [] }\nclaims:\n";
+
+fn prove(claims: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("spec.yaml");
+    fs::write(&spec, format!("{SMALL}{claims}")).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_airtight")).arg("prove").arg(&spec).args(arguments).output().unwrap()
+}
+
+/// (claims, arguments, exit code, what is said)
+type Case = (&'static str, &'static [&'static str], i32, &'static str);
+
+const SOUND: &str = "  is first: { inside: { pid: 1 } }\n";
+const VACUOUS: &str = "  is Linux: { why: All is., inside: { uname: { sysname: Linux } } }\n";
+const ANYWHERE: &str =
+    "  is Linux: { why: All is., holds_anywhere: true, inside: { uname: { sysname: Linux } } }\n";
+const NOT_ANYWHERE: &str = "  is first: { why: Not so., holds_anywhere: true, inside: { pid: 1 } }\n";
+const WRONG: &str = "  is second: { inside: { pid: 2 } }\n";
+const SKIPPED: &str = "  is new: { needs: [kernel >= 99.0], inside: { pid: 1 } }\n";
+const ONLY_BROKEN: &str =
+    "  is Linux: { given: { inside: { pid: 1 } }, inside: { uname: { sysname: Linux } } }\n";
+
+const CASES: &[Case] = &[
+    (SOUND, &[], 0, "0 vacuous, 0 hold anywhere"),
+    (SOUND, &[], 0, "\nnamespace pid: the host's "),
+    (SOUND, &[], 0, "blind spot: no claim fails with no_new_privs: not set"),
+    (SOUND, &["--deny", "blind"], 1, "blind spot"),
+    (SOUND, &["--min-caught", "90"], 1, "breakages caught"),
+    (
+        VACUOUS,
+        &[],
+        1,
+        "nothing turns it red; narrow it or, if it is so without any sandbox, say `holds_anywhere: true`",
+    ),
+    (VACUOUS, &["--deny", "nothing"], 0, "1 vacuous"),
+    (ONLY_BROKEN, &[], 1, "vacuous: "),
+    (ANYWHERE, &[], 0, "1 hold anywhere"),
+    (NOT_ANYWHERE, &[], 1, "it says that it holds anywhere, and fails without a sandbox"),
+    (WRONG, &[], 1, "failed: "),
+    (SKIPPED, &[], 3, "1 not measured here"),
+    (SOUND, &["--claim", "no such"], 2, "no claim is chosen: nothing would be proven"),
+];
+
+#[test]
+fn each_kind_of_claim_is_told_as_what_it_is() {
+    for (claims, arguments, code, says) in CASES {
+        let output = prove(claims, arguments);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(*code), "{claims} {arguments:?}: {said}");
+        assert!(said.contains(says), "{claims} {arguments:?}: no `{says}` in {said}");
+    }
+}
+
+#[test]
+fn the_matrix_is_there_for_programs() {
+    let output = prove(SOUND, &["--format", "json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let claim = &told["claims"][0];
+    assert_eq!(claim["verdict"], "proven");
+    assert_eq!(claim["under"]["namespace pid: the host's"], "failed");
+    assert_eq!(claim["under"]["no sandbox at all"], "failed");
+    assert_eq!(claim["under"]["no_new_privs: not set"], "passed");
+    let breakages = told["breakages"].as_array().unwrap();
+    let pid = breakages.iter().find(|breakage| breakage["name"] == "namespace pid: the host's").unwrap();
+    assert_eq!(pid["by"].as_array().unwrap().len(), 1, "{pid}");
+    assert_eq!(told["score"]["claims"], 1);
+}
+
+#[test]
+fn the_tables_of_a_document_are_made() {
+    let output = prove(SOUND, &["--format", "markdown"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    for line in [
+        "| no sandbox at all | 1 | 0 | 1 | 0 |",
+        "| namespace …: the host's | ",
+        "| no_new_privs: not set | 1 | 0 | 0 … 0 |",
+    ] {
+        assert!(text.contains(line), "no `{line}` in {text}");
+    }
+}
+
+/// In a sandbox without a PID namespace of its own this kills all that it sees, which is the quarantine and not the machine.
+#[test]
+fn what_kills_everything_kills_the_quarantine_only() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("spec.yaml");
+    let text = "scenario: Kills\nsandbox: { image: base, new: [mount, pid] }\nclaims:\n  kills: { exec: \"kill -9 -1; true\" }\n";
+    fs::write(&spec, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_airtight")).arg("prove").arg(&spec).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("a claim killed the proof's own processes"), "{said}");
+}
