@@ -34,11 +34,9 @@ pub fn keep_only(kept: &OwnedFd) -> Result<()> {
     if number > 3 { close_range(3, number - 1) } else { Ok(()) }
 }
 
-/// Makes the first three of these the standard streams, in the place of those that there are, and gives the others.
-pub fn take_streams(mut received: Vec<OwnedFd>) -> Result<Vec<OwnedFd>> {
-    let others = received.split_off(received.len().min(3));
-    (0..).zip(&received).try_for_each(|(number, fd)| place(fd.as_raw_fd(), number))?;
-    Ok(others)
+/// Makes these three the standard streams, in the place of those that there are.
+pub fn take_streams(received: &[OwnedFd]) -> Result<()> {
+    (0..).zip(received.iter().take(3)).try_for_each(|(number, fd)| place(fd.as_raw_fd(), number))
 }
 
 fn duplicate_above(fd: RawFd, least: RawFd) -> Result<OwnedFd> {

@@ -78,9 +78,14 @@ pub(in crate::sandbox) fn first(
 /// What this process becomes, and where it reports from now on. The standard streams come with it.
 fn await_errand(line: &OwnedFd) -> Result<(Role, OwnedFd)> {
     let failed = || Failure::new("recvmsg", &[&"errand"], Errno::EPROTO);
-    let packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
+    let mut packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
+    let report = packet.fds.pop().ok_or_else(failed)?;
     let role = serde_json::from_slice(&packet.bytes).map_err(|_| failed())?;
-    let [report] = <[OwnedFd; 1]>::try_from(sys::take_streams(packet.fds)?).map_err(|_| failed())?;
+    if let Err(failure) = sys::take_streams(&packet.fds) {
+        // If nobody listens any more there is nobody to tell.
+        let _ = Report::Failed(failure).send(report.as_fd(), &[]);
+        sys::exit_now(125)
+    }
     Ok((role, report))
 }
 
