@@ -45,15 +45,17 @@ pub(in crate::sandbox) struct Birth<'a> {
 
 /// The first process: makes the sandbox around itself. Through the line the nursery says that ids are mapped and cgroups entered, with
 /// the image as a detached mount where the sandbox's root is another user; is shown the root; and says at last what this
-/// process becomes. That may be a while later: the sandbox may have been made ahead.
+/// process becomes. That may be a while later: the sandbox may have been made ahead. `alone` says whether it has nothing of the nursery's but
+/// the line.
 pub(in crate::sandbox) fn first(
     blueprint: &Blueprint,
     filters: &[BpfProgram],
     run: &RunDirectory,
     line: OwnedFd,
+    alone: Result<()>,
 ) -> ! {
     // What fails is told to whom the errand names: until then every message is taken.
-    let parted = part_from_host(blueprint).and_then(|()| die_with_parent());
+    let parted = alone.and_then(|()| part_from_host(blueprint)).and_then(|()| die_with_parent());
     let given = await_go(&line);
     // Whose root is shared hears of more on the line than its errand.
     let early = blueprint.has(&Defect::SharedPropagation).then(|| await_errand(&line));

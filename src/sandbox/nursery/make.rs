@@ -209,8 +209,8 @@ impl<'a> Maker<'a> {
                 }
                 sys::unblock_signals();
                 // Its streams are the nursery's until it is given its own.
-                sys::keep_only(&inside).unwrap_or_else(|_| sys::exit_now(125));
-                sys::or_exit(|| native::first(blueprint, filters, run, inside))
+                let alone = sys::keep_only(&inside);
+                sys::or_exit(|| native::first(blueprint, filters, run, inside, alone))
             }
             Cloned::Parent(child) => {
                 let begun = if terminal.is_some() { heard_in_time(&line) } else { Ok(()) };
