@@ -106,7 +106,9 @@ impl Stage<'_> {
                 let Some(agent) = sandbox.agent() else { return Ok(Done::Broken(NO_SENDER.to_owned())) };
                 let answers = match agent.ask(&Ask::Kill { pid, signal: kill.signal }, deadline) {
                     Ok(answers) => answers,
-                    Err(error) if name == kill.sandbox => return after_death(sandbox, kill.signal, error, deadline),
+                    Err(error) if name == kill.sandbox => {
+                        return after_death(sandbox, kill.signal, error, deadline);
+                    }
                     Err(error) => return Err(error.into()),
                 };
                 match answers.into_iter().next() {

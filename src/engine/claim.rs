@@ -173,18 +173,19 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
     }
 
     /// Looks again and again until it is `settled` or the time is up; a command that is not left running is run again each
-    /// time.
+    /// time. The time begins with the end of the first look, for which a sandbox may have to be started.
     fn look_again(
         &mut self,
         step: &'c Step,
         limit: Duration,
         mut settled: impl FnMut(&Judged) -> bool,
     ) -> Result<Judged, StageError> {
-        let end = self.deadline.min(Instant::now() + limit);
+        let mut end = None;
         let mut pause = FIRST_PAUSE;
         let mut act = true;
         loop {
             let judged = self.act_and_look(step, act)?;
+            let end = *end.get_or_insert_with(|| self.deadline.min(Instant::now() + limit));
             if settled(&judged) || Instant::now() >= end {
                 return Ok(judged);
             }

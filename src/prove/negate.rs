@@ -45,6 +45,10 @@ fn negate(claim: &Claim, number: usize) -> Option<Negated> {
 /// says nothing of any other.
 fn negate_in_step(step: &mut Step, left: &mut usize) -> Option<(Span, String)> {
     if let Some(found) = negate_in_action(step.action.as_mut(), left) {
+        if step.pace != Pace::Now {
+            step.seen.clear();
+        }
+        step.pace = turned(step.pace);
         return Some(found);
     }
     let (place, fact, at) = step.seen.iter_mut().enumerate().find_map(|(place, seen)| {
@@ -57,12 +61,16 @@ fn negate_in_step(step: &mut Step, left: &mut usize) -> Option<(Span, String)> {
         step.seen = vec![step.seen.swap_remove(place)];
         step.seen[0].facts = vec![step.seen[0].facts.swap_remove(fact)];
     }
-    step.pace = match step.pace {
+    step.pace = turned(step.pace);
+    Some((at, what))
+}
+
+const fn turned(pace: Pace) -> Pace {
+    match pace {
         Pace::Now => Pace::Now,
         Pace::Within(limit) => Pace::Stays(limit),
         Pace::Stays(limit) => Pace::Within(limit),
-    };
-    Some((at, what))
+    }
 }
 
 fn name_of(expected: &Expected) -> String {
