@@ -47,6 +47,7 @@ fn negate_in_step(step: &mut Step, left: &mut usize) -> Option<(Span, String)> {
     if let Some(found) = negate_in_action(step.action.as_mut(), left) {
         if step.pace != Pace::Now {
             step.seen.clear();
+            step.action.iter_mut().for_each(|action| expect_only(action, &found.1));
         }
         step.pace = turned(step.pace);
         return Some(found);
@@ -91,6 +92,14 @@ fn negate_in_action(action: Option<&mut Action>, left: &mut usize) -> Option<(Sp
         let at = negate_in(part.as_mut()?, left)?;
         Some((at, name.to_owned()))
     })
+}
+
+/// Leaves of what is expected of a command this part.
+fn expect_only(action: &mut Action, name: &str) {
+    let (Action::Run(command) | Action::Exec(command) | Action::HostRun(command)) = action else { return };
+    let Command { exit, signal, stdout, stderr, .. } = command;
+    let parts = [("exit", exit), ("signal", signal), ("stdout", stdout), ("stderr", stderr)];
+    parts.into_iter().filter(|(other, _)| *other != name).for_each(|(_, part)| *part = None);
 }
 
 /// Negates the matcher that has `left` others before it, all the way down the fields.
