@@ -25,9 +25,9 @@ pub(super) struct Prove {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// Only negate every single expectation, each of which must turn its claim red, and break no sandbox
-    #[arg(long)]
-    negate: bool,
+    /// How far to go
+    #[arg(long, value_enum, value_name = "HOW_FAR", default_value = "whole")]
+    extent: Extent,
     /// How many sandboxes to run side by side [default: two for each CPU]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -71,8 +71,7 @@ fn try_run(arguments: &Prove) -> Result<Exit, Exit> {
     let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing, remember_controls: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut progress = proof::Line::new();
-    let extent = if arguments.negate { Extent::Negations } else { Extent::Whole };
-    let findings = prove::prove(&engine, &plan, extent, &mut progress);
+    let findings = prove::prove(&engine, &plan, arguments.extent, &mut progress);
     progress.clear();
     if let Some(breakage) = &findings.ruined {
         let why = "a claim killed the proof's own processes, as it would have killed the host's; nothing after that was judged";
@@ -103,7 +102,7 @@ fn plan(arguments: &Prove) -> Result<Plan, Exit> {
 fn exit(findings: &Findings, arguments: &Prove) -> Exit {
     let sound = |ended| findings.claims.iter().any(|claim| claim.sound == ended);
     let idle = arguments.deny.contains(&Denied::Vacuous) && !findings.idle.is_empty();
-    let denied = !arguments.negate && findings.is_denied(&arguments.deny, arguments.min_caught);
+    let denied = findings.is_denied(&arguments.deny, arguments.min_caught);
     if sound(Ended::Failed) || idle || denied {
         Exit::Failed
     } else if sound(Ended::Broken) {

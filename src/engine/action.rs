@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::stage::{Background, Stage, StageError, in_words, signal};
+use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
-use crate::fact::{Subject, find};
+use crate::fact::{Ended, Subject, find};
 use crate::judge::{Verdict, judge_command};
-use crate::sandbox::{Captured, Commanded, NurseryError, Process};
+use crate::sandbox::{Captured, Commanded, NurseryError, Process, Sandbox};
 use crate::spec::{Action, Command, Kill, Sender, Words};
 
 /// What became of an action.
@@ -103,7 +104,13 @@ impl Stage<'_> {
                     .ok_or_else(|| StageError::Nobody(name.to_owned()))?;
                 let sandbox = self.sandbox(&kill.sandbox, deadline)?;
                 let Some(agent) = sandbox.agent() else { return Ok(Done::Broken(NO_SENDER.to_owned())) };
-                let answers = agent.ask(&Ask::Kill { pid, signal: kill.signal }, deadline)?;
+                let answers = match agent.ask(&Ask::Kill { pid, signal: kill.signal }, deadline) {
+                    Ok(answers) => answers,
+                    Err(error) if name == kill.sandbox => {
+                        return after_death(sandbox, kill.signal, error, deadline);
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 match answers.into_iter().next() {
                     Some(Ok(reading)) if reading.value == "allowed" => Ok(Done::Judged(Verdict::Held)),
                     Some(Ok(reading)) => Ok(failed(&reading.raw)),
@@ -129,6 +136,17 @@ impl Stage<'_> {
         }
         Ok(self.sandbox(name, deadline)?.signal(signal))
     }
+}
+
+/// Who sends a signal to itself, and dies of it, cannot say that it was sent; its death does.
+fn after_death(
+    sandbox: &Sandbox,
+    signal: i32,
+    error: ChannelError,
+    deadline: Instant,
+) -> Result<Done, StageError> {
+    let died = error == ChannelError::Closed && sandbox.wait(deadline) == Some(Ended::Signaled(signal));
+    if died { Ok(Done::Judged(Verdict::Held)) } else { Err(error.into()) }
 }
 
 /// Why nobody inside sends a signal.
@@ -167,7 +185,7 @@ fn finish(command: &Command, process: &Process, streams: &mut Commanded, deadlin
 }
 
 /// A command that failed has usually said why.
-fn with_stderr(verdict: Verdict, ended: crate::fact::Ended, streams: &Commanded) -> Verdict {
+fn with_stderr(verdict: Verdict, ended: Ended, streams: &Commanded) -> Verdict {
     let said = text(streams.stderr());
     match verdict {
         Verdict::Failed(mut findings) if !said.trim().is_empty() => {

@@ -19,6 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What is to be said of a claim, or of a step.
+#[derive(Clone)]
 enum Judged {
     Verdict(Verdict),
     Failed(String),
@@ -139,7 +140,8 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
         }
     }
 
-    /// What was seen to hold for a shorter time than it must says nothing.
+    /// What was seen to hold for a shorter time than it must says nothing. Once it is seen not to hold it has not stayed so; a look that
+    /// could not be had in between shows neither, and the others go on: one failure is a failure, whatever could not be observed besides.
     fn stay(&mut self, step: &'c Step, limit: Duration) -> Result<Judged, StageError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left < limit {
@@ -147,7 +149,14 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
                 "the claim's time is up in {left:.1?}, before the {limit:?} for which it must stay so; raise its `timeout`"
             )));
         }
-        self.look_again(step, limit, |judged| !judged.holds())
+        let mut unseen = None;
+        let judged = self.look_again(step, limit, |judged| {
+            if judged.is_broken() && unseen.is_none() {
+                unseen = Some(judged.clone());
+            }
+            !judged.holds() && !judged.is_broken()
+        })?;
+        Ok(unseen.filter(|_| judged.holds()).unwrap_or(judged))
     }
 
     fn act_and_look(&mut self, step: &'c Step, act: bool) -> Result<Judged, StageError> {
@@ -164,18 +173,19 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
     }
 
     /// Looks again and again until it is `settled` or the time is up; a command that is not left running is run again each
-    /// time.
+    /// time. The time begins with the end of the first look, for which a sandbox may have to be started.
     fn look_again(
         &mut self,
         step: &'c Step,
         limit: Duration,
-        settled: impl Fn(&Judged) -> bool,
+        mut settled: impl FnMut(&Judged) -> bool,
     ) -> Result<Judged, StageError> {
-        let end = self.deadline.min(Instant::now() + limit);
+        let mut end = None;
         let mut pause = FIRST_PAUSE;
         let mut act = true;
         loop {
             let judged = self.act_and_look(step, act)?;
+            let end = *end.get_or_insert_with(|| self.deadline.min(Instant::now() + limit));
             if settled(&judged) || Instant::now() >= end {
                 return Ok(judged);
             }
@@ -208,6 +218,10 @@ impl<'a, 'b, 'c> Telling<'a, 'b, 'c> {
 impl Judged {
     const fn holds(&self) -> bool {
         matches!(self, Self::Verdict(Verdict::Held))
+    }
+
+    const fn is_broken(&self) -> bool {
+        matches!(self, Self::Verdict(Verdict::Broken(_)) | Self::Broken(_))
     }
 }
 

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::proof::Extent;
 use crate::engine::Ended;
 
 /// What a proof found.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Findings {
+    /// How far the proof went.
+    pub extent: Extent,
     /// The claims, in the order of the specs.
     pub claims: Vec<Claimed>,
     /// The ways in which sandboxes were broken: first the nulls, which are no sandboxes, then one thing at a time.
@@ -181,6 +184,14 @@ impl Findings {
         })
     }
 
+    /// The claims that pass without any sandbox, although they do not say that they hold anywhere.
+    pub fn hold_anyway(&self) -> impl Iterator<Item = &Claimed> {
+        let none = self.breakages.iter().position(|tried| tried.name == super::trials::NONE);
+        let passes =
+            move |claim: &&Claimed| none.is_some_and(|none| claim.tried.contains(&(none, Ended::Passed)));
+        self.claims.iter().filter(move |claim| !claim.holds_anywhere && passes(claim))
+    }
+
     /// How many breakages of one thing were caught, and how many could be.
     pub fn score(&self) -> (usize, usize) {
         let caught: Vec<Caught> = self.one_off().map(|(place, _)| self.caught(place)).collect();
@@ -188,9 +199,14 @@ impl Findings {
         (caught.iter().filter(|caught| matches!(caught, Caught::By(_))).count(), judged)
     }
 
-    /// How many claims nothing turns red, or only what they say does not.
+    /// How many claims nothing turns red, or only what they say does not; without breakages, how many pass without a sandbox.
     pub fn vacuous(&self) -> usize {
-        self.count(Verdict::Vacuous) + self.count(Verdict::NotAnywhere)
+        let unproven = match self.extent {
+            Extent::Negations => return 0,
+            Extent::Nulls => self.hold_anyway().count(),
+            Extent::Whole => self.count(Verdict::Vacuous),
+        };
+        unproven + self.count(Verdict::NotAnywhere)
     }
 
     /// Whether there is something that may not be.

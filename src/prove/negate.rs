@@ -45,6 +45,11 @@ fn negate(claim: &Claim, number: usize) -> Option<Negated> {
 /// says nothing of any other.
 fn negate_in_step(step: &mut Step, left: &mut usize) -> Option<(Span, String)> {
     if let Some(found) = negate_in_action(step.action.as_mut(), left) {
+        if step.pace != Pace::Now {
+            step.seen.clear();
+            step.action.iter_mut().for_each(|action| expect_only(action, &found.1));
+        }
+        step.pace = turned(step.pace);
         return Some(found);
     }
     let (place, fact, at) = step.seen.iter_mut().enumerate().find_map(|(place, seen)| {
@@ -57,12 +62,16 @@ fn negate_in_step(step: &mut Step, left: &mut usize) -> Option<(Span, String)> {
         step.seen = vec![step.seen.swap_remove(place)];
         step.seen[0].facts = vec![step.seen[0].facts.swap_remove(fact)];
     }
-    step.pace = match step.pace {
+    step.pace = turned(step.pace);
+    Some((at, what))
+}
+
+const fn turned(pace: Pace) -> Pace {
+    match pace {
         Pace::Now => Pace::Now,
         Pace::Within(limit) => Pace::Stays(limit),
         Pace::Stays(limit) => Pace::Within(limit),
-    };
-    Some((at, what))
+    }
 }
 
 fn name_of(expected: &Expected) -> String {
@@ -83,6 +92,14 @@ fn negate_in_action(action: Option<&mut Action>, left: &mut usize) -> Option<(Sp
         let at = negate_in(part.as_mut()?, left)?;
         Some((at, name.to_owned()))
     })
+}
+
+/// Leaves of what is expected of a command this part.
+fn expect_only(action: &mut Action, name: &str) {
+    let (Action::Run(command) | Action::Exec(command) | Action::HostRun(command)) = action else { return };
+    let Command { exit, signal, stdout, stderr, .. } = command;
+    let parts = [("exit", exit), ("signal", signal), ("stdout", stdout), ("stderr", stderr)];
+    parts.into_iter().filter(|(other, _)| *other != name).for_each(|(_, part)| *part = None);
 }
 
 /// Negates the matcher that has `left` others before it, all the way down the fields.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
 use super::findings::{Claimed, Findings, Idle, Tried};
 use super::negate;
 use super::trials::{self, Way};
@@ -17,11 +19,15 @@ pub trait Progress: Send {
 }
 
 /// How far a proof goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub enum Extent {
-    /// Every expectation is negated.
+    /// Negate every single expectation, each of which must turn its claim red; break no sandbox
     Negations,
-    /// And every sandbox is broken in every way.
+    /// Judge every claim where there is no sandbox, and what pretends to be one: nothing may pass but what holds anywhere
+    Nulls,
+    /// Both, and break every sandbox in every way, one thing at a time
+    #[default]
     Whole,
 }
 
@@ -29,13 +35,15 @@ pub enum Extent {
 pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Progress) -> Findings {
     let mut sound = Sound { claims: plan.entries.iter().map(unknown).collect(), plan };
     engine.run(plan, &mut sound);
-    let mut findings = Findings { claims: sound.claims, ..Findings::default() };
+    let mut findings = Findings { claims: sound.claims, extent, ..Findings::default() };
     let passed: Vec<usize> =
         (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
     let tests = trials::open(plan, &passed);
-    negate_all(engine, &tests, &mut findings, progress);
-    if extent == Extent::Whole {
-        let ways = trials::ways(&tests);
+    if extent != Extent::Nulls {
+        negate_all(engine, &tests, &mut findings, progress);
+    }
+    if extent != Extent::Negations {
+        let ways = if extent == Extent::Nulls { trials::nulls(&tests) } else { trials::ways(&tests) };
         findings.breakages = ways.iter().map(tried).collect();
         try_all(engine, plan, &ways, &trials::keys(&tests), &mut findings, progress);
     }

@@ -42,7 +42,7 @@ pub(super) fn ways(sound: &[Sound]) -> Vec<Way> {
 }
 
 /// What is no sandbox. Claims that act are not judged where they would act on the host.
-fn nulls(sound: &[Sound]) -> Vec<Way> {
+pub(super) fn nulls(sound: &[Sound]) -> Vec<Way> {
     let places = |wanted: &dyn Fn(&Test) -> bool| {
         sound.iter().filter(|(_, test)| wanted(test)).map(|(place, _)| *place).collect()
     };

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::engine::Ended;
-use crate::prove::{Caught, Claimed, Findings, Idle, Left, Progress, Tried, Verdict};
+use crate::prove::{Caught, Claimed, Extent, Findings, Idle, Left, Progress, Tried, Verdict};
 
 /// A progress line on a terminal's standard error.
 #[derive(Debug)]
@@ -50,11 +50,13 @@ impl Progress for Line {
 /// For people: the matrix, what is wrong, the numbers.
 pub fn pretty(findings: &Findings) -> String {
     let mut text = String::new();
-    if !findings.breakages.is_empty() {
+    if findings.extent == Extent::Whole {
         text.push_str(&matrix(findings));
-        text.push_str(&nulls(findings));
-        text.push_str(&complaints(findings));
     }
+    if findings.extent != Extent::Negations {
+        text.push_str(&nulls(findings));
+    }
+    text.push_str(&complaints(findings));
     text.push_str(&idle(findings));
     text.push_str(&summary(findings));
     text
@@ -218,6 +220,12 @@ fn complaints(findings: &Findings) -> String {
     for claim in &findings.claims {
         text.push_str(&complaint(claim, findings));
     }
+    if findings.extent == Extent::Nulls {
+        text.extend(findings.hold_anyway().map(|claim| {
+            let place = format!("{}:{}", claim.file.display(), claim.line);
+            format!("vacuous: {place}: {}\n  it passes without any sandbox; {MEND}\n", claim.name)
+        }));
+    }
     for (claim, tried) in findings.deceived() {
         let place = format!("{}:{}", claim.file.display(), claim.line);
         let _ = writeln!(text, "deceived: {place}: {}\n  it passes on {}", claim.name, tried.name);
@@ -252,12 +260,15 @@ fn blind_spots(findings: &Findings) -> String {
     text
 }
 
+/// What is to be done about a claim that checks nothing.
+const MEND: &str = "narrow it or, if it is so without any sandbox, say `holds_anywhere: true`";
+
 fn complaint(claim: &Claimed, findings: &Findings) -> String {
     let place = format!("{}:{}", claim.file.display(), claim.line);
     let reason = claim.reason.clone().unwrap_or_default();
     match claim.verdict(&findings.breakages) {
-        Verdict::Vacuous => format!(
-            "vacuous: {place}: {}\n  nothing turns it red{}; narrow it or, if it is so without any sandbox, say `holds_anywhere: true`\n",
+        Verdict::Vacuous if findings.extent == Extent::Whole => format!(
+            "vacuous: {place}: {}\n  nothing turns it red{}; {MEND}\n",
             claim.name,
             only_broken(claim, findings),
         ),
@@ -292,21 +303,19 @@ fn only_broken(claim: &Claimed, findings: &Findings) -> String {
 fn summary(findings: &Findings) -> String {
     let claims = findings.claims.len();
     let unmeasured = findings.claims.iter().filter(|claim| claim.sound != Ended::Passed).count();
-    let (negated, idle) = (findings.negated, findings.idle.len());
-    let mut text =
-        format!("\n{claims} claims, {unmeasured} not measured here, {idle} of {negated} expectations idle");
-    if !findings.breakages.is_empty() {
+    let mut parts = vec![format!("{claims} claims"), format!("{unmeasured} not measured here")];
+    if findings.extent != Extent::Nulls {
+        parts.push(format!("{} of {} expectations idle", findings.idle.len(), findings.negated));
+    }
+    if findings.extent != Extent::Negations {
+        let (vacuous, anywhere) = (findings.vacuous(), findings.count(Verdict::Anywhere));
+        parts.push(format!("{vacuous} vacuous, {anywhere} hold anywhere"));
+    }
+    if findings.extent == Extent::Whole {
         let (caught, judged) = findings.score();
         let not_judged = findings.one_off().count() - judged;
-        let (vacuous, anywhere) = (findings.vacuous(), findings.count(Verdict::Anywhere));
-        let _ = write!(
-            text,
-            ", {vacuous} vacuous, {anywhere} hold anywhere, {caught} of {judged} breakages caught"
-        );
-        if not_judged > 0 {
-            let _ = write!(text, ", {not_judged} not judged");
-        }
+        parts.push(format!("{caught} of {judged} breakages caught"));
+        parts.extend((not_judged > 0).then(|| format!("{not_judged} not judged")));
     }
-    text.push('\n');
-    text
+    format!("\n{}\n", parts.join(", "))
 }

@@ -135,11 +135,23 @@ fn claim(entry: &Entry, node: &Node, row: String, scope: &Scope, notes: &mut Not
     if notes.count() == before && !node.has_wrong() && !steps.iter().any(expects_of_sandbox) {
         expects_nothing(entry, &steps, notes);
     }
+    anywhere_for_a_reason(&head, &head_node, scope, notes);
     let about = about::of_claim(&head, &head_node, notes);
     let (with, holds_anywhere) = (head.with.clone(), head.holds_anywhere);
     let known_issues = known_issues(head, &head_node, notes);
     let (name, source, at) = (entry.key.clone(), Arc::clone(&notes.source), entry.at);
     Some(Claim { name, row, source, at, about, with, given, known_issues, holds_anywhere, steps })
+}
+
+/// What holds without a sandbox says nothing of one: that it is meant so needs a reason.
+fn anywhere_for_a_reason(head: &ClaimHead, node: &Node, scope: &Scope, notes: &mut Notes) {
+    if !head.holds_anywhere || head.why.is_some() || scope.has_why {
+        return;
+    }
+    if let Some(entry) = node.entry("holds_anywhere") {
+        let problem = notes.error(entry.at, "`holds_anywhere` without a reason", "");
+        problem.help("add `why:` to the claim or its scenario: what makes this so even without a sandbox?");
+    }
 }
 
 fn steps(head: &Node, body: &Node, scope: &Scope, notes: &mut Notes) -> Vec<Step> {

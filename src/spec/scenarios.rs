@@ -73,7 +73,8 @@ fn scenario(
     let at = node.entry("scenario").map_or(node.at, |entry| entry.value.at);
     checks::sentence(&head.scenario, at, "scenario", notes);
     let sandboxes = sandboxes(&head, &node, notes);
-    let scope = Scope { sandboxes: sandboxes.keys().cloned().collect(), ..Scope::default() };
+    let (has_why, names) = (head.why.is_some(), sandboxes.keys().cloned().collect());
+    let scope = Scope { has_why, sandboxes: names, ..Scope::default() };
     let mut all =
         node.entry("claims").map(|entry| claims(entry, row, &scope, used, notes)).unwrap_or_default();
     all.extend(used_blocks(&node, documents, &scope, notes));

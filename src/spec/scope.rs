@@ -10,6 +10,8 @@ use super::tree::Node;
 /// The names that are known at a step: of the scenario's sandboxes, and of what the steps before it named.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
+    /// Whether the scenario says why.
+    pub(super) has_why: bool,
     /// The sandboxes, in order; never empty once built.
     pub(super) sandboxes: Vec<String>,
     /// The agents that joined.

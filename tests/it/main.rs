@@ -3,8 +3,6 @@
 
 mod agent;
 mod attempts;
-mod broken_catalogue;
-mod broken_on_purpose;
 mod claims;
 mod defects;
 mod downstream;

@@ -8,6 +8,51 @@ use serde_json::Value;
 /// A sandbox with little to break, so that there is little to try.
 const SMALL: &str = "scenario: Small\nsandbox: { image: base, new: [user, mount, pid], seccomp: none, mask: [], read_only: [] }\nclaims:\n";
 
+/// Whoever expects the opposite of any single thing that a bundled claim expects must see it red.
+#[test]
+fn every_expectation_of_the_bundled_claims_can_fail() {
+    let told = prove_bundled("negations");
+    assert!(told["score"]["negated"].as_u64() >= Some(1000), "{}", told["score"]);
+    assert_eq!(told["idle"], Value::Array(Vec::new()));
+}
+
+/// Where there is no sandbox no bundled claim passes, but for those that say that they hold anywhere; and whatever pretends to be one deceives none.
+#[test]
+fn no_bundled_claim_passes_without_a_sandbox() {
+    let told = prove_bundled("nulls");
+    assert_eq!(told["score"]["vacuous"], 0);
+    for name in NULLS {
+        let judged = |claim: &&Value| claim["under"][name].is_string();
+        let passes = |claim: &&Value| {
+            claim["under"][name] == "passed" && (claim["verdict"] != "anywhere" || *name != NULLS[0])
+        };
+        let claims = told["claims"].as_array().unwrap();
+        assert!(claims.iter().filter(judged).count() >= 100, "{name} is not there: {}", told["score"]);
+        let passing: Vec<&Value> = claims.iter().filter(passes).map(|claim| &claim["name"]).collect();
+        assert!(passing.is_empty(), "these pass on {name}: {passing:#?}");
+    }
+}
+
+/// The first is nothing at all, and so what holds anywhere; in the others nothing can hold.
+const NULLS: &[&str] = &[
+    "no sandbox at all",
+    "what exits with 0 and does nothing",
+    "what exits with 1",
+    "a liar in the agent's place",
+];
+
+fn prove_bundled(extent: &str) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_airtight"));
+    let output = command.args(["prove", "--extent", extent, "--format", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let told: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let unsound = |claim: &&Value| claim["sound"] == "failed" || claim["sound"] == "broken";
+    let unsound: Vec<&Value> = told["claims"].as_array().unwrap().iter().filter(unsound).collect();
+    assert_eq!(output.status.code(), Some(0), "{said}\n{}\n{unsound:#?}\n{}", told["score"], told["idle"]);
+    told
+}
+
 fn prove(claims: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("spec.yaml");
@@ -29,6 +74,11 @@ const ONLY_BROKEN: &str =
     "  is Linux: { given: { inside: { pid: 1 } }, inside: { uname: { sysname: Linux } } }\n";
 
 const CASES: &[Case] = &[
+    (SOUND, &["--extent", "negations"], 0, "0 of 1 expectations idle\n"),
+    (SOUND, &["--extent", "nulls"], 0, "no sandbox at all: 0 of 1 claims pass, 1 fail"),
+    (VACUOUS, &["--extent", "nulls"], 1, "it passes without any sandbox; narrow it or"),
+    (ANYWHERE, &["--extent", "nulls"], 0, "0 vacuous, 1 hold anywhere\n"),
+    (NOT_ANYWHERE, &["--extent", "nulls"], 1, "it says that it holds anywhere, and fails without a sandbox"),
     (SOUND, &[], 0, "0 vacuous, 0 hold anywhere"),
     (SOUND, &[], 0, "\nnamespace pid: the host's "),
     (SOUND, &[], 0, "blind spot: no claim fails with no_new_privs: not set"),

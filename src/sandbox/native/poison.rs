@@ -111,9 +111,7 @@ impl Poison {
                 umask(Mode::from_bits_truncate(0o077));
                 Ok(())
             }
-            Self::WorkingDirectory => {
-                nix::unistd::chdir("/").map_err(|errno| Failure::new("chdir", &[&"/"], errno))
-            }
+            Self::WorkingDirectory => leave_root(run),
             Self::Niceness => be_nice(5),
             Self::OomScore => score("self", 500),
             Self::Personality => take_on(Persona::ADDR_NO_RANDOMIZE),
@@ -212,6 +210,12 @@ fn open_directory() -> Result<()> {
     let root = open("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(|errno| Failure::new("open", &[&"/"], errno))?;
     leave_open(root.as_fd(), DIRECTORY)
+}
+
+/// Not the host's root: without a root of its own a process would be where it belongs.
+fn leave_root(run: &RunDirectory) -> Result<()> {
+    let path = run.stage();
+    nix::unistd::chdir(&path).map_err(|errno| Failure::new("chdir", &[&path], errno))
 }
 
 /// A file of the host's open for writing is written to whatever its path allows: CVE-2019-5736.
