@@ -139,12 +139,12 @@ const BREAKAGES: &[Breakage] = &[
         red: &["does not come with the death of another process"],
     },
     Breakage {
-        spec: "namespaces/against-the-host.yaml",
+        spec: "sharing/namespaces.yaml",
         changes: &[("new: [pid, mount, uts, ipc, net]", "new: [mount]")],
         red: &["differ in all that it asked for", "are those of the first process for every further one"],
     },
     Breakage {
-        spec: "namespaces/user.yaml",
+        spec: "user/root-inside.yaml",
         changes: &[NO_USER],
         red: &[
             "makes root of somebody who is not",
@@ -163,7 +163,7 @@ const BREAKAGES: &[Breakage] = &[
         ],
     },
     Breakage {
-        spec: "capabilities/default-set.yaml",
+        spec: "capability/of-root.yaml",
         changes: &[
             ("seccomp: none", "seccomp: none\n  capabilities: { drop: [] }"),
             ("{ keep: [] }", "{ drop: [] }"),
@@ -278,12 +278,12 @@ const BREAKAGES: &[Breakage] = &[
         red: &["cannot be asked for", "cannot be listed", "show in no further program"],
     },
     Breakage {
-        spec: "files/devices.yaml",
+        spec: "device/minimal-dev.yaml",
         changes: &[NO_USER],
         red: &["does not reach a device by making its node"],
     },
     Breakage {
-        spec: "files/read-only-root.yaml",
+        spec: "mount/read-only-root.yaml",
         changes: &[("root: read_only", "root: writable"), ("[nosuid, nodev, noexec, size=1m]", "[ro]")],
         red: &[
             "is read-only as a whole",
@@ -292,7 +292,7 @@ const BREAKAGES: &[Breakage] = &[
         ],
     },
     Breakage {
-        spec: "images/own-root.yaml",
+        spec: "mount/own-root.yaml",
         changes: &[
             ("image: base", "image: base\n  mounts: [{ source: TMP, target: TMP }]"),
             ("/airtight-was-here", "TMP/airtight-was-here"),
@@ -301,7 +301,7 @@ const BREAKAGES: &[Breakage] = &[
         red: &["keeps what is written from the host", "keeps what is written from the next container"],
     },
     Breakage {
-        spec: "images/unshare-chroot.yaml",
+        spec: "mount/unshare-chroot.yaml",
         changes: &[("runtimes: [unshare]", "runtimes: [none]")],
         red: &[
             "is not the host's",
@@ -310,7 +310,7 @@ const BREAKAGES: &[Breakage] = &[
         ],
     },
     Breakage {
-        spec: "limits/cgroup-and-rlimits.yaml",
+        spec: "cgroup/limits.yaml",
         changes: &[("{ pids: 8 }", "{ pids: 1000 }")],
         red: &["hold its processes down"],
     },
