@@ -10,8 +10,9 @@ use super::test::Test;
 use crate::sandbox::{self, Runtime};
 use crate::spec::{Claim, Scenario, Spec};
 
-/// How many specs a plan keeps in memory; others are read again when it is their turn.
-const KEPT: usize = 64;
+/// How many specs a plan keeps in memory; others are read again when it is their turn. A spec of one claim takes some 7 KiB, and as much
+/// time to read as a tenth of what its sandbox takes of the runner.
+const KEPT: usize = 256;
 
 /// What a run consists of.
 #[derive(Debug, Default)]

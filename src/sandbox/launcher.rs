@@ -37,7 +37,7 @@ pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> 
 }
 
 fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
-    wait_for_go(line)?;
+    drop(wait_for_go(line)?);
     if !launch.poisoned {
         // A session of its own: the terminal's signals are for the runner.
         setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;

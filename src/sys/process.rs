@@ -22,9 +22,23 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
     for fd in aside {
         let _ = fd.into_raw_fd();
     }
-    close_all_from(count)?;
+    close_range(count, RawFd::MAX)?;
     // SAFETY: these numbers have just been given to descriptors that nobody else owns.
     Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+/// Closes all but the standard streams and this descriptor.
+pub fn keep_only(kept: &OwnedFd) -> Result<()> {
+    let number = kept.as_raw_fd();
+    close_range(number + 1, RawFd::MAX)?;
+    if number > 3 { close_range(3, number - 1) } else { Ok(()) }
+}
+
+/// Makes the first three of these the standard streams, in the place of those that there are, and gives the others.
+pub fn take_streams(mut received: Vec<OwnedFd>) -> Result<Vec<OwnedFd>> {
+    let others = received.split_off(received.len().min(3));
+    (0..).zip(&received).try_for_each(|(number, fd)| place(fd.as_raw_fd(), number))?;
+    Ok(others)
 }
 
 fn duplicate_above(fd: RawFd, least: RawFd) -> Result<OwnedFd> {
@@ -45,10 +59,10 @@ fn place(from: RawFd, to: RawFd) -> Result<()> {
     if result == to { Ok(()) } else { Err(Failure::new("dup3", &[&from, &to], Errno::last())) }
 }
 
-fn close_all_from(first: RawFd) -> Result<()> {
-    // SAFETY: the caller keeps nothing at or above `first`.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
-    if result == 0 { Ok(()) } else { Err(Failure::new("close_range", &[&first], Errno::last())) }
+fn close_range(first: RawFd, last: RawFd) -> Result<()> {
+    // SAFETY: the caller keeps nothing between these.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if result == 0 { Ok(()) } else { Err(Failure::new("close_range", &[&first, &last], Errno::last())) }
 }
 
 /// Gives every signal its default action: a launcher's ignored signals are inherited across clone and execve(2), and would be

@@ -79,7 +79,7 @@ fn start_agent(nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartErr
     match channel.hello(order.deadline) {
         Ok(hello) => {
             let found = found::agent(&token, hello.pid, loader.as_deref(), order.deadline)?;
-            let door = NativeDoor::boxed(as_found(found.pid), found.pid);
+            let door = NativeDoor::found(&as_found(found.pid), found.pid)?;
             Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
         }
         Err(error) => {

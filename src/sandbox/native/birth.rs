@@ -38,35 +38,45 @@ pub(in crate::sandbox) struct Birth<'a> {
     /// Its seccomp filters, compiled.
     pub(in crate::sandbox) filters: &'a [BpfProgram],
     /// The run that it belongs to.
-    run: &'a RunDirectory,
+    pub(in crate::sandbox) run: &'a RunDirectory,
     /// Where it reports.
-    report: OwnedFd,
-    /// Through this the nursery says that ids are mapped and cgroups entered, and is shown the root.
+    pub(in crate::sandbox) report: OwnedFd,
+}
+
+/// The first process: makes the sandbox around itself. Through the line the nursery says that ids are mapped and cgroups entered, with
+/// the image as a detached mount where the sandbox's root is another user; is shown the root; and says at last what this
+/// process becomes. That may be a while later: the sandbox may have been made ahead.
+pub(in crate::sandbox) fn first(
+    blueprint: &Blueprint,
+    filters: &[BpfProgram],
+    run: &RunDirectory,
     line: OwnedFd,
-    /// The image as a detached mount, where the sandbox's root is another user.
-    image: Option<OwnedFd>,
+) -> ! {
+    let given = part_from_host(blueprint).and_then(|()| wait_for_go(&line));
+    // Whose root is shared hears of more on the line than its errand.
+    let early = blueprint.has(&Defect::SharedPropagation).then(|| await_errand(&line));
+    let built = given.and_then(|given| build(blueprint, run, &line, given.first()));
+    let errand = early.unwrap_or_else(|| await_errand(&line));
+    let (role, report) = errand.unwrap_or_else(|_| sys::exit_now(125));
+    drop(line);
+    let birth = Birth { blueprint, role: &role, filters, run, report };
+    let ready = built.and_then(|outside| {
+        finish(blueprint, run)?;
+        outside.map_or(Ok(()), |outside| {
+            nix::unistd::fchdir(&outside).map_err(|errno| Failure::new("fchdir", &[&"/"], errno))
+        })
+    });
+    live(birth, ready)
 }
 
-impl<'a> Birth<'a> {
-    /// From the descriptors that follow the standard streams: the report, the line, and the image if there is one.
-    pub(in crate::sandbox) fn new(
-        blueprint: &'a Blueprint,
-        role: &'a Role,
-        filters: &'a [BpfProgram],
-        run: &'a RunDirectory,
-        fds: Vec<OwnedFd>,
-    ) -> Self {
-        let mut fds = fds.into_iter();
-        let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-        Self { blueprint, role, filters, run, report, line, image: fds.next() }
-    }
-}
-
-/// The first process: makes the sandbox around itself.
-pub(in crate::sandbox) fn first(birth: Birth<'_>) -> ! {
-    let built =
-        part_from_host(birth.blueprint).and_then(|()| wait_for_go(&birth.line)).and_then(|()| build(&birth));
-    live(birth, built)
+/// What this process becomes, and where it reports from now on. The standard streams come with it.
+fn await_errand(line: &OwnedFd) -> Result<(Role, OwnedFd)> {
+    die_with_parent()?;
+    let failed = || Failure::new("recvmsg", &[&"errand"], Errno::EPROTO);
+    let packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
+    let role = serde_json::from_slice(&packet.bytes).map_err(|_| failed())?;
+    let [report] = <[OwnedFd; 1]>::try_from(sys::take_streams(packet.fds)?).map_err(|_| failed())?;
+    Ok((role, report))
 }
 
 /// Makes the namespaces that need no ids, while the nursery maps those. Making a network namespace takes half of all the time
@@ -79,9 +89,10 @@ fn part_with(flags: CloneFlags) -> Result<()> {
     unshare(flags).map_err(|errno| Failure::new("unshare", &[&flags], errno))
 }
 
-/// A further process, which has already joined the namespaces.
-pub(in crate::sandbox) fn further(birth: Birth<'_>) -> ! {
-    let entered = wait_for_go(&birth.line).and_then(|()| enter(&birth));
+/// A further process, which has already joined the namespaces. Through the line the nursery says that it may go.
+pub(in crate::sandbox) fn further(birth: Birth<'_>, line: OwnedFd) -> ! {
+    let entered = wait_for_go(&line).and_then(|_| enter(&birth));
+    drop(line);
     live(birth, entered)
 }
 
@@ -94,7 +105,7 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
                 failure
             } else {
                 let reaps = !birth.blueprint.has(&Defect::DoesNotReap);
-                drop((birth.report, birth.line, birth.image));
+                drop(birth.report);
                 sys::exit_now(i32::from(serve(token, reaps, std::io::stdin(), std::io::stdout()).is_err()))
             }
         }
@@ -104,11 +115,11 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
     sys::exit_now(125)
 }
 
-/// Waits for the nursery's word, and sees to it that whatever ends the nursery ends its sandboxes.
-pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<()> {
+/// Waits for the nursery's word, and sees to it that whatever ends the nursery ends its sandboxes. Gives what came with it.
+pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<Vec<OwnedFd>> {
     die_with_parent()?;
     match sys::receive(line.as_fd())? {
-        Some(_) => Ok(()),
+        Some(packet) => Ok(packet.fds),
         // The nursery has gone, or could not map the ids; it has said why.
         None => sys::exit_now(125),
     }
@@ -119,8 +130,13 @@ fn die_with_parent() -> Result<()> {
         .map_err(|errno| Failure::new("prctl", &[&"PR_SET_PDEATHSIG"], errno))
 }
 
-fn build(birth: &Birth<'_>) -> Result<()> {
-    let blueprint = birth.blueprint;
+/// Gives the working directory that it leaks, if it does.
+fn build(
+    blueprint: &Blueprint,
+    run: &RunDirectory,
+    line: &OwnedFd,
+    image: Option<&OwnedFd>,
+) -> Result<Option<OwnedFd>> {
     if blueprint.creates(Namespace::Cgroup) {
         part_with(CloneFlags::CLONE_NEWCGROUP)?;
     }
@@ -130,14 +146,15 @@ fn build(birth: &Birth<'_>) -> Result<()> {
     }
     poison::clean()?;
     umask(Mode::from_bits_truncate(0o022));
-    poison::leak(blueprint, birth.run)?;
+    poison::leak(blueprint, run)?;
     let outside =
         blueprint.leaks(Poison::WorkingDirectory).then(|| open_directory(Path::new("/"))).transpose()?;
-    if blueprint.creates(Namespace::Mount) { build_root(birth) } else { stay_on_hosts_root(blueprint) }?;
-    finish(birth)?;
-    outside.map_or(Ok(()), |outside| {
-        nix::unistd::fchdir(&outside).map_err(|errno| Failure::new("fchdir", &[&"/"], errno))
-    })
+    if blueprint.creates(Namespace::Mount) {
+        build_root(blueprint, line, image)
+    } else {
+        stay_on_hosts_root(blueprint)
+    }?;
+    Ok(outside)
 }
 
 /// Without a mount namespace of its own, which only a sandbox broken on purpose is, there is nowhere to mount anything.
@@ -146,16 +163,15 @@ fn stay_on_hosts_root(blueprint: &Blueprint) -> Result<()> {
     set_up_namespaces(blueprint)
 }
 
-fn build_root(birth: &Birth<'_>) -> Result<()> {
-    let blueprint = birth.blueprint;
+fn build_root(blueprint: &Blueprint, line: &OwnedFd, image: Option<&OwnedFd>) -> Result<()> {
     // While still the runner's own user, who can reach the image and the sources.
     let sources = furnish::open_sources(blueprint)?;
     root::raise_stage(&blueprint.stage, &blueprint.identity)?;
-    if birth.image.is_none() {
+    if image.is_none() {
         root::lay_image(&blueprint.image)?;
     }
     identity::become_root(&blueprint.identity)?;
-    birth.image.as_ref().map_or(Ok(()), root::lay_mapped_image)?;
+    image.map_or(Ok(()), root::lay_mapped_image)?;
     let new_root = root::raise_root(&blueprint.stage, blueprint.creates(Namespace::User))?;
     // Before `/proc/sys` may become read-only.
     set_up_namespaces(blueprint)?;
@@ -164,10 +180,10 @@ fn build_root(birth: &Birth<'_>) -> Result<()> {
     let by_chroot = blueprint.has(&Defect::Chroot);
     if by_chroot { root::enter_by_chroot(&new_root) } else { root::enter(&new_root) }?;
     if blueprint.has(&Defect::SharedPropagation) {
-        share_root(&birth.line)?;
+        share_root(line)?;
     }
     if !blueprint.creates(Namespace::Pid) {
-        show_root(&birth.line, Path::new("/"))?;
+        show_root(line, Path::new("/"))?;
     }
     Ok(())
 }
@@ -202,19 +218,18 @@ fn enter(birth: &Birth<'_>) -> Result<()> {
     sys::leave_session()?;
     poison::clean()?;
     identity::become_root(&birth.blueprint.identity)?;
-    finish(birth)
+    finish(birth.blueprint, birth.run)
 }
 
 /// What a first and a further process have in common.
-fn finish(birth: &Birth<'_>) -> Result<()> {
-    let blueprint = birth.blueprint;
+fn finish(blueprint: &Blueprint, run: &RunDirectory) -> Result<()> {
     umask(Mode::from_bits_truncate(0o022));
     chdir(blueprint.cwd.as_str()).map_err(|errno| Failure::new("chdir", &[&blueprint.cwd], errno))?;
     confine::confine(blueprint)?;
     if !blueprint.leaks(Poison::SessionKeyring) {
         poison::join_session_keyring()?;
     }
-    poison::leak_late(blueprint, birth.run)?;
+    poison::leak_late(blueprint, run)?;
     // A change of user has cleared both (prctl(2)): it must die with its parent, and its `/proc/PID` must be readable by its
     // equals, as that of a first process is which came by execve(2).
     die_with_parent()?;

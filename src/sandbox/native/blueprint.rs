@@ -208,6 +208,15 @@ impl Blueprint {
         matches!(self.identity.map, IdMap::Ranges(_))
     }
 
+    /// Whether a sandbox of it can be made before it is asked for, and wait: nothing in it changes anything outside it, or
+    /// depends on what a claim may change before.
+    pub fn can_wait(&self) -> bool {
+        let untouched =
+            self.root.mounts.is_empty() && self.root.devices.is_empty() && self.sysctls.is_empty();
+        let apart = self.creates(Namespace::Pid) && self.creates(Namespace::Mount);
+        apart && untouched && !self.cgroup.any() && self.defects.is_empty() && !self.poisoned
+    }
+
     /// Whether it creates this kind of namespace.
     pub fn creates(&self, namespace: Namespace) -> bool {
         self.namespaces.contains(&namespace)
@@ -228,5 +237,27 @@ impl Blueprint {
     /// them: its root is the cgroup of whoever makes it (`cgroup_namespaces(7)`), so that it is made when that is entered.
     pub fn unshare_flags(&self) -> i32 {
         self.namespace_flags() & !self.clone_flags() & !libc::CLONE_NEWCGROUP
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_touches_the_host_or_depends_on_it_cannot_wait() {
+        let check = |change: fn(&mut Blueprint), expected: bool| {
+            let mut blueprint = Blueprint { namespaces: Namespace::ALL.to_vec(), ..Blueprint::bare() };
+            change(&mut blueprint);
+            assert_eq!(blueprint.can_wait(), expected, "{blueprint:?}");
+        };
+        check(|_| {}, true);
+        check(|blueprint| blueprint.root.read_only = true, true);
+        check(|blueprint| blueprint.namespaces.retain(|kind| *kind != Namespace::Pid), false);
+        check(|blueprint| blueprint.namespaces.retain(|kind| *kind != Namespace::Mount), false);
+        check(|blueprint| blueprint.root.devices.push("/dev/fuse".to_owned()), false);
+        check(|blueprint| drop(blueprint.sysctls.insert("net.a".to_owned(), "1".to_owned())), false);
+        check(|blueprint| blueprint.cgroup.pids = Some(1), false);
+        check(|blueprint| blueprint.defects.push(Defect::Chroot), false);
     }
 }

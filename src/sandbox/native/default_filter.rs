@@ -1,10 +1,8 @@
-//! The default seccomp profile, as one program of a few instructions a rule: it is installed in every sandbox, and the kernel
-//! translates it each time, so that its length is felt.
+//! The default seccomp profile, as one short program: it is installed in every sandbox, where the kernel translates it, and runs it
+//! once for every system call that there is (`seccomp_cache_prepare` in kernel/seccomp.c). So its length is felt, and its depth.
 
 use seccompiler::{BpfProgram, sock_filter};
 use syscalls::Sysno;
-
-use super::seccomp::number;
 
 /// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
 /// Everything else is allowed, but for the rules about `clone`, `clone3`, and [`BY_ARGUMENT`].
@@ -151,56 +149,101 @@ const ARCH: u32 = 4;
 const FIRST_ARGUMENT: u32 = 16;
 const SECOND_ARGUMENT: u32 = 24;
 
-/// The program: what it ends with, and before it tests that jump there. Those of its rules are left out that are about a call of
-/// `let_through`.
+/// What the program gives in the end, for a call: the place of the instructions that do it, among those after the search.
+type Ending = usize;
+
+const ALLOWED: Ending = 0;
+const REFUSED: Ending = 1;
+const MISSING: Ending = 2;
+
+/// The program: is this the architecture, then a search for the number, then the endings. Those of its rules are left out that
+/// are about a call of `let_through`.
 pub(super) fn program(let_through: &[&str]) -> BpfProgram {
-    let is_refused = |name: &&&str| !let_through.contains(*name);
-    let refused = REFUSED_BY_DEFAULT.iter().filter(is_refused).filter_map(|name| number(name));
-    let refused: Vec<u32> = refused.filter_map(|number| u32::try_from(number).ok()).collect();
-    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
     let mut program = vec![
         load(ARCH),
         jump(libc::BPF_JEQ, ARCHITECTURE, 1, 0),
         give(libc::SECCOMP_RET_KILL_PROCESS),
         load(NUMBER),
     ];
-    if cfg!(target_arch = "x86_64") {
-        program.extend([jump(libc::BPF_JGE, X32, 0, 1), give(refusal(libc::EPERM))]);
+    let mut endings =
+        vec![give(libc::SECCOMP_RET_ALLOW), give(refusal(libc::EPERM)), give(refusal(libc::ENOSYS))];
+    let mut calls = vec![(Sysno::clone3, MISSING), (Sysno::clone, endings.len())];
+    endings.extend(by_flags());
+    for rule in &BY_ARGUMENT {
+        calls.push((rule.call, endings.len()));
+        endings.extend(by_argument(rule));
     }
-    if !let_through.contains(&"clone3") {
-        let clone3 = Sysno::clone3.id().unsigned_abs();
-        program.extend([jump(libc::BPF_JEQ, clone3, 0, 1), give(refusal(libc::ENOSYS))]);
-    }
-    if !let_through.contains(&"clone") {
-        program.extend([
-            jump(libc::BPF_JEQ, Sysno::clone.id().unsigned_abs(), 0, 4),
-            load(FIRST_ARGUMENT),
-            jump(libc::BPF_JSET, flags, 0, 1),
-            give(refusal(libc::EPERM)),
-            give(libc::SECCOMP_RET_ALLOW),
-        ]);
-    }
-    let is_refused = |rule: &&ByArgument| !let_through.contains(&rule.call.name());
-    program.extend(BY_ARGUMENT.iter().filter(is_refused).flat_map(by_argument));
-    for (place, number) in refused.iter().enumerate() {
-        // Over the tests that follow, and over the word that allows.
-        let to_refusal = u8::try_from(refused.len() - place).unwrap_or(u8::MAX);
-        program.push(jump(libc::BPF_JEQ, *number, to_refusal, 0));
-    }
-    program.extend([give(libc::SECCOMP_RET_ALLOW), give(refusal(libc::EPERM))]);
+    calls.extend(refused_numbers());
+    calls.retain(|(call, _)| !let_through.contains(&call.name()));
+    let ranges = ranges(&calls);
+    // One test between each two ranges.
+    search(&ranges, ranges.len() - 1, &mut program);
+    program.extend(endings);
     program
 }
 
-/// The rule's own answers follow the values, so that no other rule is reached with an argument in the accumulator.
+/// The calls that are refused whatever their arguments.
+fn refused_numbers() -> impl Iterator<Item = (Sysno, Ending)> {
+    REFUSED_BY_DEFAULT.iter().filter_map(|name| Some((name.parse().ok()?, REFUSED)))
+}
+
+/// All numbers there are, as ranges that end alike: where each begins.
+fn ranges(calls: &[(Sysno, Ending)]) -> Vec<(u32, Ending)> {
+    let singles = calls.iter().map(|(call, ending)| (call.id().unsigned_abs(), *ending));
+    let mut singles: Vec<(u32, Ending)> = singles.collect();
+    singles.sort_unstable();
+    let mut ranges = vec![(0, ALLOWED)];
+    for (number, ending) in singles {
+        // What follows it is allowed, unless the next one says otherwise.
+        ranges.retain(|(begin, _)| *begin != number);
+        ranges.extend([(number, ending), (number + 1, ALLOWED)]);
+    }
+    if cfg!(target_arch = "x86_64") {
+        ranges.push((X32, REFUSED));
+    }
+    ranges.dedup_by_key(|(_, ending)| *ending);
+    ranges
+}
+
+/// Halves the ranges until one is left, and goes to its ending. `rest` is how many tests there are from here to the endings.
+fn search(ranges: &[(u32, Ending)], rest: usize, program: &mut BpfProgram) {
+    let (below, above) = ranges.split_at(ranges.len() / 2);
+    let [(first, _), ..] = above else { return };
+    if below.is_empty() {
+        return;
+    }
+    let to = |half: &[(u32, Ending)], tests: usize| match half {
+        [(_, ending)] => over(rest - 1 + *ending),
+        _ => over(tests),
+    };
+    program.push(jump(libc::BPF_JGE, *first, to(above, below.len() - 1), to(below, 0)));
+    search(below, rest - 1, program);
+    search(above, rest - below.len(), program);
+}
+
+/// What clone(2) ends with: its first argument is its flags.
+fn by_flags() -> [sock_filter; 4] {
+    let flags = CLONE_NAMESPACES.iter().fold(0, |flags, flag| flags | flag.unsigned_abs());
+    [
+        load(FIRST_ARGUMENT),
+        jump(libc::BPF_JSET, flags, 0, 1),
+        give(refusal(libc::EPERM)),
+        give(libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
 fn by_argument(rule: &ByArgument) -> Vec<sock_filter> {
-    let over = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
     let count = rule.values.len();
-    let mut part =
-        vec![jump(libc::BPF_JEQ, rule.call.id().unsigned_abs(), 0, over(count + 3)), load(rule.place)];
     let tests = rule.values.iter().enumerate();
+    let mut part = vec![load(rule.place)];
     part.extend(tests.map(|(index, value)| jump(libc::BPF_JEQ, *value, over(count - index), 0)));
     part.extend([give(rule.otherwise), give(rule.listed)]);
     part
+}
+
+/// A jump over so many instructions.
+fn over(count: usize) -> u8 {
+    u8::try_from(count).unwrap_or(u8::MAX)
 }
 
 fn refusal(errno: i32) -> u32 {
@@ -226,6 +269,7 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::seccomp::number;
     use super::*;
 
     /// What the program answers, by running it as the kernel does (bpf(4)). All arguments are the same.
@@ -258,6 +302,11 @@ mod tests {
             };
             place += usize::from(if holds { jt } else { jf });
         }
+    }
+
+    #[test]
+    fn no_jump_is_longer_than_an_instruction_can_say() {
+        assert!(program(&[]).len() < usize::from(u8::MAX), "{} instructions", program(&[]).len());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use super::blueprint::{Blueprint, IdMap, Role};
 use super::breakage::Breakage;
 use super::{resolve, shift};
-use crate::sandbox::nursery::{Nursery, NurseryError, Process, Request};
+use crate::sandbox::nursery::{Nursery, NurseryError, Process, Request, Written};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::Streams;
@@ -51,7 +51,7 @@ pub(in crate::sandbox) fn start_agent_on(
     streams: [i32; 3],
 ) -> Result<Process, StartError> {
     let role = Role::Agent { token: token.to_owned() };
-    resolved(nursery, order, |blueprint| Ok(make(nursery, blueprint, role.clone(), streams)?))
+    resolved(nursery, order, |blueprint| Ok(make(nursery, &written(blueprint)?, role.clone(), streams)?))
 }
 
 /// Starts what is ordered; a second time, with a copy of the image, where its file system cannot be mounted with an id map.
@@ -98,12 +98,16 @@ fn use_copy(blueprint: &mut Blueprint) -> Result<(), StartError> {
 
 fn start(nursery: &Nursery, first: First<'_>, blueprint: &Blueprint) -> Result<Sandbox, StartError> {
     match first {
-        First::Agent => start_agent(nursery, blueprint.clone()),
-        First::Command { argv, stdin } => start_command(nursery, blueprint.clone(), argv, stdin),
+        First::Agent => start_agent(nursery, written(blueprint)?),
+        First::Command { argv, stdin } => start_command(nursery, written(blueprint)?, argv, stdin),
     }
 }
 
-fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, StartError> {
+fn written(blueprint: &Blueprint) -> Result<Written, NurseryError> {
+    Written::of(blueprint).map_err(|error| NurseryError::Unexpected(error.to_string()))
+}
+
+fn start_agent(nursery: &Nursery, blueprint: Written) -> Result<Sandbox, StartError> {
     let streams = Streams::new()?;
     let token = random_word()?;
     let first = make(nursery, &blueprint, Role::Agent { token: token.clone() }, streams.inside())?;
@@ -115,7 +119,7 @@ fn start_agent(nursery: &Nursery, blueprint: Blueprint) -> Result<Sandbox, Start
 
 fn start_command(
     nursery: &Nursery,
-    blueprint: Blueprint,
+    blueprint: Written,
     argv: &[String],
     stdin: &str,
 ) -> Result<Sandbox, StartError> {
@@ -127,29 +131,34 @@ fn start_command(
 
 fn make(
     nursery: &Nursery,
-    blueprint: &Blueprint,
+    blueprint: &Written,
     role: Role,
     streams: [i32; 3],
 ) -> Result<Process, NurseryError> {
-    nursery.make(&Request::Native { blueprint: Box::new(blueprint.clone()), role }, streams)
+    nursery.make(&Request::Native { blueprint: blueprint.clone(), role }, streams)
 }
 
 /// A further process joins the namespaces of the first, and is confined like it.
 #[derive(Debug)]
 pub(in crate::sandbox) struct NativeDoor {
-    blueprint: Blueprint,
+    blueprint: Written,
     pid: i32,
 }
 
 impl NativeDoor {
-    pub(in crate::sandbox) fn boxed(blueprint: Blueprint, pid: i32) -> Box<dyn Door> {
+    fn boxed(blueprint: Written, pid: i32) -> Box<dyn Door> {
         Box::new(Self { blueprint, pid })
+    }
+
+    /// Into a sandbox that another runtime has made.
+    pub(in crate::sandbox) fn found(blueprint: &Blueprint, pid: i32) -> Result<Box<dyn Door>, NurseryError> {
+        Ok(Self::boxed(written(blueprint)?, pid))
     }
 }
 
 impl Door for NativeDoor {
     fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
-        let blueprint = Box::new(self.blueprint.clone());
+        let blueprint = self.blueprint.clone();
         nursery.make(&Request::Join { blueprint, pid: self.pid, role: role.clone() }, streams)
     }
 }

@@ -16,7 +16,8 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 use seccompiler::BpfProgram;
 
-use super::protocol::{Launch, Report, Request};
+use super::kinds::Kinds;
+use super::protocol::{Launch, Report, Request, Written};
 use super::{orphans, sharing};
 use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Defect, Role, Seccomp, poison};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
@@ -42,7 +43,7 @@ pub(super) struct Made {
 }
 
 /// What is held for a process as long as its sandbox lasts.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Held {
     _cgroup: Option<Cgroup>,
     /// The mount on the host that is a peer of its root.
@@ -68,6 +69,32 @@ impl Made {
     }
 }
 
+/// A first process that builds its sandbox, and waits for its errand.
+#[derive(Debug)]
+pub(super) struct Unborn {
+    child: Child,
+    line: OwnedFd,
+    leaves_others: bool,
+    waited_for: bool,
+    held: Held,
+}
+
+impl Unborn {
+    /// Its PID in the nursery's PID namespace.
+    pub(super) const fn pid(&self) -> i32 {
+        self.child.pid
+    }
+
+    fn send(self, role: &Role, streams: &[OwnedFd; 3], report: &OwnedFd) -> Result<Unreported> {
+        let Self { child, line, leaves_others, waited_for, held } = self;
+        let [input, output, errors] = streams.each_ref().map(AsRawFd::as_raw_fd);
+        let fds = [input, output, errors, report.as_raw_fd()];
+        let sent = sys::send(line.as_fd(), &serde_json::to_vec(role).unwrap_or_default(), &fds);
+        sent.inspect_err(|_| abandon(&child))?;
+        Ok(Unreported { child, line, leaves_others, waited_for, held })
+    }
+}
+
 /// A process that was made, before its birth has been reported.
 struct Unreported {
     child: Child,
@@ -84,11 +111,40 @@ pub(super) struct Maker<'a> {
     uneven: bool,
     /// Compiled once: by profile, and what a broken one lets through.
     filters: HashMap<(Seccomp, Vec<String>), Vec<BpfProgram>>,
+    kinds: Kinds,
 }
 
 impl<'a> Maker<'a> {
     pub(super) fn new(run: &'a RunDirectory) -> Self {
-        Self { run, uneven: poison::is_uneven(), filters: HashMap::new() }
+        Self { run, uneven: poison::is_uneven(), filters: HashMap::new(), kinds: Kinds::default() }
+    }
+
+    /// Makes one sandbox ahead, if one is wanted. To be called when there is nothing else to do.
+    pub(super) fn make_ahead(&mut self) {
+        let Some(blueprint) = self.kinds.wanting() else { return };
+        let made = self.conceive(&blueprint);
+        self.kinds.keep(&blueprint, made);
+    }
+
+    /// Whether one is wanted.
+    pub(super) fn wants_ahead(&self) -> bool {
+        self.kinds.wanting().is_some()
+    }
+
+    /// Gives up what was made ahead: the host may be another soon, and what is done to it may be seen in a sandbox that is made
+    /// afterwards.
+    pub(super) fn give_up_ahead(&mut self) {
+        self.kinds.give_up();
+    }
+
+    /// Whether a runtime stands between this sandbox and the nursery.
+    pub(super) fn is_chrooted(&self, blueprint: &Written) -> bool {
+        self.kinds.blueprint(blueprint).is_ok_and(|blueprint| blueprint.chrooted)
+    }
+
+    /// A process has ended that was none of the members.
+    pub(super) fn forget(&mut self, pid: i32) {
+        self.kinds.forget(pid);
     }
 
     /// Makes what is asked for, and reports its birth; a failure comes back with the socket to report it on.
@@ -100,8 +156,14 @@ impl<'a> Maker<'a> {
     ) -> StdResult<Made, (Failure, OwnedFd)> {
         let made = match request {
             Request::Native { blueprint, role } => self.native(blueprint, role, streams, &report),
-            Request::Join { blueprint, pid, role } => self.join(blueprint, *pid, role, streams, &report),
-            Request::Launch(launch) => start(launch, self.run, streams, &report),
+            Request::Join { blueprint, pid, role } => {
+                let blueprint = self.kinds.blueprint(blueprint);
+                blueprint.and_then(|blueprint| self.join(&blueprint, *pid, role, streams, &report))
+            }
+            Request::Launch(launch) => {
+                self.give_up_ahead();
+                start(launch, self.run, streams, &report)
+            }
             Request::Bait => return Err((Failure::new("bait", &[], Errno::EINVAL), report)),
         };
         match made {
@@ -119,11 +181,20 @@ impl<'a> Maker<'a> {
 
     fn native(
         &mut self,
-        blueprint: &Blueprint,
+        blueprint: &Written,
         role: &Role,
         streams: &[OwnedFd; 3],
         report: &OwnedFd,
     ) -> Result<Unreported> {
+        let (blueprint, ahead) = self.kinds.take(blueprint)?;
+        // One that has ended meanwhile is as good as none.
+        if let Some(Ok(made)) = ahead.map(|unborn| unborn.send(role, streams, report)) {
+            return Ok(made);
+        }
+        self.conceive(&blueprint)?.send(role, streams, report)
+    }
+
+    fn conceive(&mut self, blueprint: &Blueprint) -> Result<Unborn> {
         let cgroup = Cgroup::create(self.run.tag(), &blueprint.cgroup)?;
         let image = blueprint.is_other().then(|| sys::clone_tree(&blueprint.image)).transpose()?;
         let (run, uneven) = (self.run, self.uneven);
@@ -136,8 +207,10 @@ impl<'a> Maker<'a> {
                 if let Some((_, terminal)) = &terminal {
                     say_and_go_on(&inside, &poison::begin(blueprint, run, terminal.as_fd()));
                 }
-                let fds = inherit(streams, &[Some(report), Some(&inside), image.as_ref()]);
-                sys::or_exit(|| native::first(Birth::new(blueprint, role, filters, run, fds)))
+                sys::unblock_signals();
+                // Its streams are the nursery's until it is given its own.
+                sys::keep_only(&inside).unwrap_or_else(|_| sys::exit_now(125));
+                sys::or_exit(|| native::first(blueprint, filters, run, inside))
             }
             Cloned::Parent(child) => {
                 let begun = if terminal.is_some() { heard_in_time(&line) } else { Ok(()) };
@@ -154,7 +227,7 @@ impl<'a> Maker<'a> {
                     Held { _cgroup: cgroup, _peer: peer, _terminal: terminal.map(|(master, _)| master) };
                 let leaves_others = !blueprint.creates(Namespace::Pid);
                 let waited_for = !blueprint.has(&Defect::NotWaitedFor);
-                Ok(Unreported { child, line, leaves_others, waited_for, held })
+                Ok(Unborn { child, line, leaves_others, waited_for, held })
             }
         }
     }
@@ -177,8 +250,8 @@ impl<'a> Maker<'a> {
             Cloned::Child => {
                 let joined = join_and_fork(blueprint, pid, &target);
                 if let Ok(None) = joined {
-                    let fds = inherit(streams, &[Some(report), Some(&inside), None]);
-                    sys::or_exit(|| native::further(Birth::new(blueprint, role, filters, run, fds)))
+                    let (report, line) = two(inherit(streams, &[report, &inside]));
+                    sys::or_exit(|| native::further(Birth { blueprint, role, filters, run, report }, line))
                 }
                 let said =
                     serde_json::to_vec(&joined.map(|child| child.map(|child| child.pid))).unwrap_or_default();
@@ -224,8 +297,8 @@ fn start(
     }
     match sys::fork(false)? {
         Cloned::Child => {
-            let terminal = terminal.as_ref().map(|(_, slave)| slave);
-            let fds = inherit(streams, &[Some(report), Some(&inside), terminal]);
+            let others = [Some(report), Some(&inside), terminal.as_ref().map(|(_, slave)| slave)];
+            let fds = inherit(streams, &others.into_iter().flatten().collect::<Vec<_>>());
             sys::or_exit(|| launcher::launch(launch, run, fds))
         }
         Cloned::Parent(child) => {
@@ -252,15 +325,18 @@ fn heard_in_time(line: &OwnedFd) -> Result<()> {
 
 /// In a new process: nothing of the nursery's but these descriptors, and its signals as a program expects them. The
 /// streams have the numbers 0 to 2.
-fn inherit(streams: &[OwnedFd; 3], others: &[Option<&OwnedFd>]) -> Vec<OwnedFd> {
-    let fds = streams.iter().chain(others.iter().copied().flatten()).map(AsRawFd::as_raw_fd);
+fn inherit(streams: &[OwnedFd; 3], others: &[&OwnedFd]) -> Vec<OwnedFd> {
+    let fds = streams.iter().chain(others.iter().copied()).map(AsRawFd::as_raw_fd);
     sys::unblock_signals();
     sys::lay_out(&fds.collect::<Vec<_>>()).unwrap_or_else(|failure| {
         // The first of the others is where it reports. If nobody listens any more there is nobody to tell.
-        let report = others.first().copied().flatten();
-        let _ = report.map(|report| Report::Failed(failure).send(report.as_fd(), &[]));
+        let _ = others.first().map(|report| Report::Failed(failure).send(report.as_fd(), &[]));
         sys::exit_now(125)
     })
+}
+
+fn two(fds: Vec<OwnedFd>) -> (OwnedFd, OwnedFd) {
+    <[OwnedFd; 2]>::try_from(fds).map_or_else(|_| sys::exit_now(125), |[one, other]| (one, other))
 }
 
 /// What only the parent can do for a new process: map its ids, and place it in its cgroup. Then it may go.
@@ -279,7 +355,7 @@ fn let_go(
         sys::map_ids(image.as_fd(), &namespace)?;
     }
     cgroup.map_or(Ok(()), |cgroup| cgroup.enter(child.pid))?;
-    sys::send(line.as_fd(), b"go", &[])
+    sys::send(line.as_fd(), b"go", image.map(AsRawFd::as_raw_fd).as_slice())
 }
 
 /// Kills what must not go on, and waits for it: what it is in can be removed only then.

@@ -5,6 +5,7 @@
 
 mod client;
 mod farewell;
+mod kinds;
 mod make;
 mod orphans;
 mod protocol;
@@ -15,4 +16,4 @@ pub use client::{Nursery, NurseryError, Process};
 pub use farewell::Farewell;
 
 pub(in crate::sandbox) use orphans::{MARK, kill_of_run};
-pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request};
+pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request, Written};

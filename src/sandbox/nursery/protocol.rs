@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::fact::{Bait, Ended};
 use crate::sandbox::native::{Blueprint, Role};
@@ -16,14 +17,14 @@ pub(in crate::sandbox) enum Request {
     /// A native sandbox.
     Native {
         /// What it is.
-        blueprint: Box<Blueprint>,
+        blueprint: Written,
         /// What its first process becomes.
         role: Role,
     },
     /// A further process in a sandbox.
     Join {
         /// What the sandbox is.
-        blueprint: Box<Blueprint>,
+        blueprint: Written,
         /// Its first process, in the nursery's PID namespace.
         pid: i32,
         /// What the process becomes.
@@ -33,6 +34,28 @@ pub(in crate::sandbox) enum Request {
     Launch(Launch),
     /// That the host's bait be laid out, if it is not yet.
     Bait,
+}
+
+/// A blueprint as its text: the nursery knows those that it has read before, and reads none twice.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(in crate::sandbox) struct Written(Box<RawValue>);
+
+impl Written {
+    /// Only a path that is not UTF-8 cannot be written.
+    pub(in crate::sandbox) fn of(blueprint: &Blueprint) -> serde_json::Result<Self> {
+        serde_json::value::to_raw_value(blueprint).map(Self)
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The blueprint.
+    pub(super) fn read(&self) -> serde_json::Result<Blueprint> {
+        serde_json::from_str(self.text())
+    }
 }
 
 /// How a command-line runtime is started.

@@ -82,7 +82,12 @@ impl<'a> Serving<'a> {
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             ];
             fds.extend(self.ended.iter().map(|made| PollFd::new(made.report.as_fd(), PollFlags::empty())));
-            match poll(&mut fds, PollTimeout::NONE) {
+            let idle = self.maker.wants_ahead();
+            match poll(&mut fds, if idle { PollTimeout::ZERO } else { PollTimeout::NONE }) {
+                Ok(0) if idle => {
+                    self.maker.make_ahead();
+                    continue;
+                }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Failure::new("poll", &[], errno)),
             }
@@ -133,6 +138,7 @@ impl<'a> Serving<'a> {
             return Ok(true);
         }
         if matches!(request, Request::Bait) {
+            self.maker.give_up_ahead();
             self.lay_bait(&report);
             return Ok(true);
         }
@@ -162,7 +168,7 @@ impl<'a> Serving<'a> {
     /// a runtime that stands between, and whose agent was found, knows a process that was not made here.
     fn refusal(&self, request: &Request) -> Option<Failure> {
         let Request::Join { blueprint, pid, .. } = request else { return None };
-        let known = blueprint.chrooted || self.members.iter().any(|made| made.pid == *pid);
+        let known = self.maker.is_chrooted(blueprint) || self.members.iter().any(|made| made.pid == *pid);
         (!known).then(|| Failure::new("setns", &[pid], Errno::ESRCH))
     }
 
@@ -180,11 +186,18 @@ impl<'a> Serving<'a> {
 
     /// Tells the runner of the end of a member.
     fn tell(&mut self, pid: i32, end: &Report) {
-        let Some(place) = self.members.iter().position(|made| made.pid == pid) else { return };
-        let made = self.members.swap_remove(place);
-        // If the runner no longer listens it will not miss it.
-        let _ = end.send(made.report.as_fd(), &[]);
-        self.ended.push(made);
+        let Some(place) = self.members.iter().position(|made| made.pid == pid) else {
+            self.maker.forget(pid);
+            return;
+        };
+        let mut made = self.members.swap_remove(place);
+        if end.send(made.report.as_fd(), &[]).is_ok() {
+            self.ended.push(made);
+        } else {
+            // Nobody looks at it any more, or who does must not wait: that the report ends is a word too.
+            made.wait_for();
+            made.clear();
+        }
     }
 
     /// Those that are not to be waited for until the runner lets go of them.
