@@ -12,7 +12,7 @@ DECIDING=('src/expect/**/*.rs' 'src/judge/**/*.rs'
     src/fact/{bait,capabilities,cgroup,evidence,inherited,kind,limits,mounts,origin,peers,posture,routes,sockets,status}.rs
     src/fact/attempt/outcome.rs)
 # The unit tests of these rooms, and the integration tests that need no sandbox.
-TESTS=(expect:: judge:: fact:: judging:: language:: tables:: wrong_specs::)
+TESTS=(expect:: judge:: fact:: judging:: language:: tables:: wrong_specs::each_wrong_spec_gives_its_errors)
 EXPLAINED=ci/mutants-explained.txt
 FOUND=target/mutants.out
 
@@ -37,7 +37,7 @@ try() {
     # Most of the time is the compiler's.
     export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0
     cargo mutants --output target --jobs "${AIRTIGHT_MUTANTS_JOBS:-1}" --no-shuffle --colors never "${files[@]}" \
-        -- --locked --lib --test it -- "${TESTS[@]}" || status=$?
+        --cargo-arg=--locked --cargo-arg=--lib --cargo-arg=--test=it -- -- "${TESTS[@]}" || status=$?
     # 2: some survived; 3: under some the tests did not end. All else means that nothing was tried.
     case $status in 0 | 2 | 3) ;; *) echo "cargo-mutants ended with $status: nothing was judged" >&2; exit "$status" ;; esac
 }
