@@ -20,6 +20,7 @@ use nix::sys::stat::{Mode, SFlag, mknod, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Gid, Pid, Uid, chown};
 
+use crate::cli::Exit;
 use crate::sys::{self, Cloned, Failure, Result};
 
 /// Goes into quarantine. In the process that goes on there it gives `None`; in the one that has waited for it, how that ended. To be called before the
@@ -80,13 +81,22 @@ fn ended(child: i32) -> Result<Option<ExitCode>> {
                 return Ok(Some(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))));
             }
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid.as_raw() == child => {
-                return Ok(Some(ExitCode::from(128_u8.saturating_add(signal as u8))));
+                return Ok(Some(ruined(signal)));
             }
             Ok(WaitStatus::StillAlive) => return Ok(None),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Failure::new("waitpid", &[&child], errno)),
         }
     }
+}
+
+/// The proof ends by itself, also where it is asked to: in a sandbox broken so that it has no PID namespace of its own `kill -9 -1` ends
+/// whatever is in quarantine.
+fn ruined(signal: Signal) -> ExitCode {
+    let why =
+        "a claim killed the proof's own processes, as it would have killed the host's; nothing was judged";
+    anstream::eprintln!("error: {signal}: {why}");
+    Exit::Broken.into()
 }
 
 fn die_with_parent() -> Result<()> {

@@ -43,10 +43,15 @@ pub(super) fn rows(of: Option<&Entry>, notes: &mut Notes) -> Vec<Values> {
     rows
 }
 
-/// A row as a test's name shows it: `signal=SIGTERM, image=base`.
+/// A row as a test's name shows it: `signal=SIGTERM, image=base`. A name stands on one line: what would break it is escaped.
 pub(super) fn label(values: &Values) -> String {
-    let show = |node: &Node| node.text().map_or_else(|| node.to_json().to_string(), str::to_owned);
+    let show = |node: &Node| node.text().map_or_else(|| node.to_json().to_string(), on_one_line);
     values.iter().map(|(name, node)| format!("{name}={}", show(node))).collect::<Vec<_>>().join(", ")
+}
+
+fn on_one_line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 fn refuse_equal(rows: &[Values], entry: &Entry, notes: &mut Notes) {

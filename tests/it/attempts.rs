@@ -55,7 +55,7 @@ fn root_of_a_user_namespace_may_do_what_belongs_to_its_namespaces() {
     check_all(
         &mut started,
         &[
-            ("rewrite", "/proc/self/comm", json!("allowed")),
+            ("rewrite", "/proc/self/oom_score_adj", json!("allowed")),
             ("mount", "tmpfs", json!("allowed")),
             ("mount", "bind /usr", json!("allowed")),
             ("mount", "no-such-type", failed("ENODEV")),

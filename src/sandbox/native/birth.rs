@@ -52,10 +52,16 @@ pub(in crate::sandbox) fn first(
     run: &RunDirectory,
     line: OwnedFd,
 ) -> ! {
-    let given = part_from_host(blueprint).and_then(|()| wait_for_go(&line));
+    // What fails is told to whom the errand names: until then every message is taken.
+    let parted = part_from_host(blueprint).and_then(|()| die_with_parent());
+    let given = await_go(&line);
     // Whose root is shared hears of more on the line than its errand.
     let early = blueprint.has(&Defect::SharedPropagation).then(|| await_errand(&line));
-    let built = given.and_then(|given| build(blueprint, run, &line, given.first()));
+    let built = parted
+        .and(given)
+        .and_then(|given| build(blueprint, run, &line, given.first()))
+        // A change of user has cleared it (prctl(2)), and the errand may be long in coming.
+        .and_then(|outside| die_with_parent().map(|()| outside));
     let errand = early.unwrap_or_else(|| await_errand(&line));
     let (role, report) = errand.unwrap_or_else(|_| sys::exit_now(125));
     drop(line);
@@ -71,7 +77,6 @@ pub(in crate::sandbox) fn first(
 
 /// What this process becomes, and where it reports from now on. The standard streams come with it.
 fn await_errand(line: &OwnedFd) -> Result<(Role, OwnedFd)> {
-    die_with_parent()?;
     let failed = || Failure::new("recvmsg", &[&"errand"], Errno::EPROTO);
     let packet = sys::receive(line.as_fd())?.ok_or_else(failed)?;
     let role = serde_json::from_slice(&packet.bytes).map_err(|_| failed())?;
@@ -118,6 +123,10 @@ fn live(birth: Birth<'_>, ready: Result<()>) -> ! {
 /// Waits for the nursery's word, and sees to it that whatever ends the nursery ends its sandboxes. Gives what came with it.
 pub(in crate::sandbox) fn wait_for_go(line: &OwnedFd) -> Result<Vec<OwnedFd>> {
     die_with_parent()?;
+    await_go(line)
+}
+
+fn await_go(line: &OwnedFd) -> Result<Vec<OwnedFd>> {
     match sys::receive(line.as_fd())? {
         Some(packet) => Ok(packet.fds),
         // The nursery has gone, or could not map the ids; it has said why.
