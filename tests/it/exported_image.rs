@@ -13,9 +13,9 @@ const SPECS: &[&str] = &[
     "pid/unshare-fork.yaml",
     "lifecycle/init-and-signals.yaml",
     "lifecycle/ends-together.yaml",
-    "namespaces/against-the-host.yaml",
-    "images/own-root.yaml",
-    "images/unshare-chroot.yaml",
+    "sharing/namespaces.yaml",
+    "mount/own-root.yaml",
+    "mount/unshare-chroot.yaml",
 ];
 
 #[test]
