@@ -197,13 +197,17 @@ fn catchers(findings: &Findings, place: usize) -> impl Iterator<Item = &Claimed>
     findings.claims.iter().filter(move |claim| claim.tried.contains(&(place, Ended::Failed)))
 }
 
-/// The breakages of one thing by what stands before the thing's name.
+/// The breakages of one thing by what stands before the thing's name; one that is alone in its kind by its whole name.
 fn kinds(findings: &Findings) -> IndexMap<String, Vec<usize>> {
     let mut kinds: IndexMap<String, Vec<usize>> = IndexMap::new();
     for (place, tried) in findings.one_off() {
         kinds.entry(kind(tried)).or_default().push(place);
     }
-    kinds
+    let name = |(kind, places): (String, Vec<usize>)| match places.as_slice() {
+        [alone] => (findings.breakages[*alone].name.clone(), places),
+        _ => (kind, places),
+    };
+    kinds.into_iter().map(name).collect()
 }
 
 /// `capability …: kept` of `capability sys_admin: kept`.
