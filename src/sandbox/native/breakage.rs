@@ -290,10 +290,13 @@ fn host_devices() -> Vec<PathBuf> {
 fn defects(blueprint: &Blueprint) -> Vec<Breakage> {
     let mut all = vec![
         defect("root: entered by chroot".to_owned(), Defect::Chroot),
-        defect("propagation: shared".to_owned(), Defect::SharedPropagation),
         defect("/proc: the host's".to_owned(), Defect::HostMount("/proc".to_owned())),
         defect("first process: not waited for".to_owned(), Defect::NotWaitedFor),
     ];
+    // A user namespace's mounts are slaves of the host's, and no peers (mount_namespaces(7)); only root can put one on the host.
+    if Uid::effective().is_root() {
+        all.push(defect("propagation: shared".to_owned(), Defect::SharedPropagation));
+    }
     if blueprint.hostname.is_some() {
         all.push(defect("host name: the host's".to_owned(), Defect::HostName));
     }
