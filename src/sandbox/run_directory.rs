@@ -66,7 +66,7 @@ impl RunDirectory {
         bait_name(&self.tag)
     }
 
-    /// A file that only the host has; [`RunDirectory::lay_file`] makes it.
+    /// A file that only the host has; it is made when it is first needed.
     pub fn bait_file(&self) -> PathBuf {
         self.path.join(BAIT)
     }

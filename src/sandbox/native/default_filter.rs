@@ -5,7 +5,7 @@ use seccompiler::{BpfProgram, sock_filter};
 use syscalls::Sysno;
 
 /// What the default profile refuses with EPERM: calls that reach the host's kernel rather than the sandbox's own things.
-/// Everything else is allowed, but for the rules about `clone`, `clone3`, and [`BY_ARGUMENT`].
+/// Everything else is allowed, but for the rules about `clone`, `clone3`, and some by their arguments.
 pub const REFUSED_BY_DEFAULT: &[&str] = &[
     // Mounts, roots, and namespaces.
     "mount",
