@@ -83,6 +83,10 @@ impl Stage<'_> {
                 done
             }
             Some(name) => {
+                // Nobody waits for its end: that it never became what it was to be would not be seen.
+                if let Err(error) = process.ready(deadline) {
+                    return Done::Broken(format!("the command `{name}` did not start: {error}"));
+                }
                 self.background.insert(name.clone(), Background { process, _streams: streams });
                 Done::Judged(Verdict::Held)
             }
