@@ -30,7 +30,8 @@ enum Judged {
 pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
     let claim = test.claim();
     let timeout = claim.about.timeout.or(test.scenario().about.timeout).unwrap_or(TIMEOUT);
-    let timeout = stage.longest().map_or(timeout, |longest| timeout.min(longest));
+    // A claim is not cut off while it waits for what it waits for by itself.
+    let timeout = stage.longest().map_or(timeout, |longest| timeout.min(longest + patience(claim)));
     // An image may take minutes to build; the claim's time begins when its images are there.
     let there = stage.fetch_images();
     let mut telling = Telling::new(stage, Instant::now() + timeout);
@@ -42,6 +43,15 @@ pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations)
         Err(error) => refused_or_broken(test, &error),
     };
     (outcome, telling.last)
+}
+
+/// How long the paces of its steps may take together.
+fn patience(claim: &Claim) -> Duration {
+    let of = |step: &Step| match step.pace {
+        Pace::Now => Duration::ZERO,
+        Pace::Within(limit) | Pace::Stays(limit) => limit,
+    };
+    claim.steps.iter().map(of).sum()
 }
 
 /// What the machine does not let anyone do is no fault of the sandbox.

@@ -88,7 +88,7 @@ impl<'a> Stage<'a> {
         self.test = test;
     }
 
-    /// The longest that a claim may take here, whatever its own time limit.
+    /// The longest that a claim may take here besides what its steps wait for, whatever its own time limit.
     pub(super) const fn longest(&self) -> Option<Duration> {
         self.making.longest
     }
@@ -264,8 +264,8 @@ impl<'a> Stage<'a> {
         queries: &[Query],
         deadline: Instant,
     ) -> Result<Vec<Answer>, StageError> {
-        let key =
-            self.engine.remembers_controls().then(|| format!("{:?} {queries:?}", self.settings(name).ok()));
+        let key = || format!("{} {name} {queries:?}", self.test.made_from());
+        let key = self.engine.remembers_controls().then(key);
         if let Some(answers) = key.as_ref().and_then(|key| self.engine.remembered(key)) {
             return Ok(answers);
         }

@@ -13,7 +13,7 @@ pub struct Making<'a> {
     pub runtime: Option<&'static dyn Runtime>,
     /// Broken so.
     pub breakage: Option<&'a Breakage>,
-    /// The longest that a claim may take, whatever its own time limit.
+    /// The longest that a claim may take besides what its steps wait for, whatever its own time limit.
     pub longest: Option<Duration>,
 }
 

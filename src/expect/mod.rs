@@ -1,5 +1,6 @@
 //! Expectations: a tree of matchers over a fact's value. One table of matchers, in the same form as the facts'.
 
+mod applies;
 mod check;
 mod describe;
 mod diff;

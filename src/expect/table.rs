@@ -1,7 +1,9 @@
 //! The table of matchers. To add one: an entry here, and its judge in one of the files beside it.
 
-use crate::fact::Kind;
-
+use super::applies::{
+    anything, attempt, collection, exact, fact, fields, keyed, list, numeric, path, plain_text, scalar,
+    text_or_collection, text_or_list, textual,
+};
 use super::judges::{isolation, lists, logic, numbers, paths, texts, whole};
 use super::matcher::{Matcher, Sample, Shape};
 
@@ -439,65 +441,3 @@ pub static TABLE: &[Matcher] = &[
         fails: Sample { value: "{\"exists\": true, \"can_write\": false}", other: "" },
     },
 ];
-
-fn anything(_: &Kind) -> bool {
-    true
-}
-
-/// All but the outcome of an attempt, which is no state that could stay as it was.
-fn fact(kind: &Kind) -> bool {
-    !attempt(kind)
-}
-
-fn scalar(kind: &Kind) -> bool {
-    textual(kind) || numeric(kind)
-}
-
-fn numeric(kind: &Kind) -> bool {
-    matches!(kind, Kind::Int | Kind::Limit | Kind::Any)
-}
-
-fn textual(kind: &Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::Word(_) | Kind::Origin | Kind::Mode | Kind::Any)
-}
-
-fn plain_text(kind: &Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::Any)
-}
-
-fn list(kind: &Kind) -> bool {
-    matches!(kind, Kind::List(_) | Kind::Set(_) | Kind::Any)
-}
-
-fn exact(kind: &Kind) -> bool {
-    list(kind) || fields(kind)
-}
-
-/// What has fields by name, all of which can be known.
-fn fields(kind: &Kind) -> bool {
-    matches!(kind, Kind::Record(_) | Kind::Map(_))
-}
-
-fn keyed(kind: &Kind) -> bool {
-    matches!(kind, Kind::Map(_) | Kind::Any)
-}
-
-fn collection(kind: &Kind) -> bool {
-    list(kind) || keyed(kind)
-}
-
-fn text_or_list(kind: &Kind) -> bool {
-    textual(kind) || list(kind)
-}
-
-fn text_or_collection(kind: &Kind) -> bool {
-    textual(kind) || collection(kind)
-}
-
-fn path(kind: &Kind) -> bool {
-    matches!(kind, Kind::Path(_))
-}
-
-fn attempt(kind: &Kind) -> bool {
-    matches!(kind, Kind::Attempt)
-}

@@ -99,13 +99,16 @@ impl Test {
             && other.leaves_as_it_was()
     }
 
-    /// What its sandboxes are made from, in words; tests for which these are the same can share them, even across specs. `None` where it
-    /// changes its sandboxes.
-    pub fn shared_key(&self) -> Option<String> {
+    /// What its sandboxes are made from, in words.
+    pub fn made_from(&self) -> String {
         let directory = self.settings().iter().any(|(_, settings)| settings.names_files());
         let directory = directory.then(|| self.directory());
-        self.leaves_as_it_was()
-            .then(|| format!("{} {:?} {directory:?}", self.runtime.name(), self.settings()))
+        format!("{} {:?} {directory:?}", self.runtime.name(), self.settings())
+    }
+
+    /// The same of a test that can share its sandboxes, even with one of another spec; `None` where it changes them.
+    pub fn shared_key(&self) -> Option<String> {
+        self.leaves_as_it_was().then(|| self.made_from())
     }
 }
 

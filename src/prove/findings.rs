@@ -91,11 +91,11 @@ pub enum Verdict {
     Proven,
     /// It says that it holds anywhere, and did.
     Anywhere,
-    /// It says that it holds anywhere, and failed without a sandbox.
+    /// It says that it holds anywhere, and did not pass without a sandbox.
     NotAnywhere,
     /// Nothing turned it red.
     Vacuous,
-    /// It did not pass in a sound sandbox.
+    /// It did not pass in a sound sandbox, or nothing was broken.
     Unproven,
 }
 
@@ -125,19 +125,24 @@ pub enum Denied {
 impl Claimed {
     /// What is to be said of it.
     pub fn verdict(&self, breakages: &[Tried]) -> Verdict {
-        let under_null = |ended: Ended| {
-            self.tried
-                .iter()
-                .any(|(place, other)| breakages[*place].name == super::trials::NONE && *other == ended)
-        };
         let failed = self.caught().any(|place| breakages[place].kind != Left::Pretence);
         match self.sound {
-            Ended::Passed if self.holds_anywhere && under_null(Ended::Failed) => Verdict::NotAnywhere,
-            Ended::Passed if self.holds_anywhere => Verdict::Anywhere,
+            Ended::Passed if breakages.is_empty() => Verdict::Unproven,
+            Ended::Passed if self.holds_anywhere && self.holds_without(breakages) => Verdict::Anywhere,
+            Ended::Passed if self.holds_anywhere => Verdict::NotAnywhere,
             Ended::Passed if failed => Verdict::Proven,
             Ended::Passed => Verdict::Vacuous,
             _ => Verdict::Unproven,
         }
+    }
+
+    /// Whether it passed without a sandbox; one that acts, which is not tried on the host, where next to nothing is left of one.
+    fn holds_without(&self, breakages: &[Tried]) -> bool {
+        let under = |name: &str| {
+            let tried = self.tried.iter().find(|(place, _)| breakages[*place].name == name);
+            tried.map(|(_, ended)| *ended == Ended::Passed)
+        };
+        under(super::trials::NONE).or_else(|| under(super::trials::CHROOT)).unwrap_or(false)
     }
 
     /// The places of the breakages that turned it red.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::findings::{Claimed, Findings, Idle, Tried};
 use super::negate;
 use super::trials::{self, Way};
-use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trial};
+use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trial, Trouble};
 use crate::plan::{Choice, Entry, Plan, Test};
 use crate::sandbox::NurseryError;
 
@@ -61,12 +61,18 @@ fn negate_all(
     let mut places = Vec::new();
     for (number, test) in tests.iter().map(|(number, test)| (*number, test)) {
         let (spec, expectations) = negate::negations(&test.spec, test.scenario, test.claim);
-        // One test for each expectation and runtime; the runtime is that of the test.
         let from = plan.entries.len();
-        if plan.add_on(&spec, test.runtime).is_ok() {
+        let added = plan.add_on(&spec, test.runtime);
+        // One test for each expectation, or nobody knows which is which.
+        if added.is_ok() && plan.entries.len() - from == expectations.len() {
             places.extend(expectations.into_iter().map(|expectation| (number, expectation)));
+        } else {
+            plan.entries.truncate(from);
+            let outcome = Outcome::Broken(Trouble::saying("its expectations could not be negated"));
+            let claim = &findings.claims[number];
+            let lost = idle(claim, claim.line, "anything", &outcome);
+            findings.idle.push(lost);
         }
-        debug_assert_eq!(plan.entries.len() - from, places.len() - from, "an entry for each expectation");
     }
     let all: Vec<usize> = (0..plan.entries.len()).collect();
     let tests = trials::open(&plan, &all);

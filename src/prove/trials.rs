@@ -13,6 +13,9 @@ use crate::sandbox::{self, Runtime};
 /// The null of no sandbox at all.
 pub(super) const NONE: &str = "no sandbox at all";
 
+/// The null of nothing but another root.
+pub(super) const CHROOT: &str = "a bare chroot with the host's /proc, /sys and /dev";
+
 /// A way of making sandboxes in which nothing, or not everything, holds.
 #[derive(Debug)]
 pub(super) struct Way {
@@ -56,7 +59,7 @@ pub(super) fn nulls(sound: &[Sound]) -> Vec<Way> {
     ways.extend(sandbox::pretenders().into_iter().map(|pretender| by(Left::Pretence, pretender)));
     ways.extend(sandbox::by_name("native").map(|native| Way {
         variants: vec![(Some(Breakage::bare_chroot()), places(&|_| true))],
-        ..by(Left::Nothing, ("a bare chroot with the host's /proc, /sys and /dev", native))
+        ..by(Left::Nothing, (CHROOT, native))
     }));
     ways
 }
@@ -66,8 +69,7 @@ fn one_off(sound: &[Sound]) -> Vec<Way> {
     let mut known: HashMap<String, Vec<Breakage>> = HashMap::new();
     let mut ways: IndexMap<String, IndexMap<Breakage, Vec<usize>>> = IndexMap::new();
     for (place, test) in sound {
-        let key = format!("{} {:?}", test.runtime.name(), test.settings());
-        for breakage in known.entry(key).or_insert_with(|| breakages(test)) {
+        for breakage in known.entry(test.made_from()).or_insert_with(|| breakages(test)) {
             if !exposes(test, breakage) {
                 let variants = ways.entry(breakage.name.clone()).or_default();
                 variants.entry(breakage.clone()).or_default().push(*place);

@@ -277,7 +277,7 @@ fn complaint(claim: &Claimed, findings: &Findings) -> String {
             only_broken(claim, findings),
         ),
         Verdict::NotAnywhere => format!(
-            "vacuous: {place}: {}\n  it says that it holds anywhere, and fails without a sandbox; take `holds_anywhere` out\n",
+            "vacuous: {place}: {}\n  it says that it holds anywhere, and does not pass without a sandbox; take `holds_anywhere` out\n",
             claim.name
         ),
         Verdict::Unproven if [Ended::Failed, Ended::Broken].contains(&claim.sound) => {

@@ -51,3 +51,25 @@ fn number(value: &Value) -> Option<i128> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_compare_and_unlimited_is_more_than_all() {
+        let check = |left: Value, right: Value, expected: Option<Ordering>| {
+            assert_eq!(compare(&left, &right), expected, "{left} {right}");
+        };
+        check(json!(1), json!(2), Some(Ordering::Less));
+        check(json!(2), json!(2), Some(Ordering::Equal));
+        check(json!("unlimited"), json!(u64::MAX), Some(Ordering::Greater));
+        check(json!("unlimited"), json!("unlimited"), Some(Ordering::Equal));
+        check(json!(-1), json!(u64::MAX), Some(Ordering::Less));
+        check(json!("many"), json!(1), None);
+        check(json!(1), json!("1"), None);
+        check(json!(1.5), json!(1), None);
+    }
+}
