@@ -12,7 +12,7 @@ use super::blueprint::{Blueprint, CgroupLimits, IdMap, Identity, RootPlan, Secco
 use super::confine::{LAST_CAPABILITY, RESOURCES};
 use super::defects::Defect;
 use super::poison::Poison;
-use super::{furnish, seccomp};
+use super::{furnish, seccomp, sysctl};
 use crate::spec::{Namespace, Settings};
 use crate::sys::CAPABILITIES;
 
@@ -101,9 +101,11 @@ impl Breakage {
         Self { name, change }
     }
 
-    /// Whether, in a sandbox of this blueprint, an act could reach the files of the host with the rights of its root.
+    /// Whether, in a sandbox of this blueprint, an act could reach the files of the host with the rights of its root, or of the
+    /// ordinary user whose sandbox it is.
     pub(super) fn exposes_host(&self, blueprint: &Blueprint) -> bool {
-        self.change == Change::Share(Namespace::Mount) && blueprint.identity.map == IdMap::None
+        let mapped = matches!(blueprint.identity.map, IdMap::Ranges(_));
+        self.change == Change::Share(Namespace::Mount) && !mapped
     }
 
     /// Breaks the sandbox.
@@ -150,6 +152,8 @@ fn namespaces(blueprint: &Blueprint) -> Vec<Breakage> {
 
 fn share(blueprint: &mut Blueprint, namespace: Namespace) {
     blueprint.namespaces.retain(|own| *own != namespace);
+    // They would be set in the host's, and stay.
+    blueprint.sysctls.retain(|name, _| sysctl::owner(name) != Some(namespace));
     match namespace {
         Namespace::User => blueprint.identity.map = IdMap::None,
         Namespace::Uts => blueprint.hostname = None,

@@ -102,8 +102,12 @@ pub(super) fn furnish(blueprint: &Blueprint, root: &OwnedFd, sources: &[Option<O
         mount_extra(root, mount, source.as_ref(), flags_at(blueprint, &mount.target))?;
     }
     // After the others, for which a missing directory is made: that would be made on the host.
-    for path in hosts {
+    for path in &hosts {
         bind_host(root, path, path, Place::Directory, MsFlags::empty())?;
+    }
+    if hosts.contains(&"/dev") {
+        // What is put into the host's would stay there.
+        mount_new(root, "tmpfs", "/dev/shm", QUIET, "mode=1777,size=64m,nr_inodes=10000")?;
     }
     ensure_bare(blueprint, root)?;
     for path in &blueprint.root.read_only_paths {

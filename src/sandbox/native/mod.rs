@@ -21,6 +21,7 @@ mod seccomp;
 mod shift;
 mod subordinate;
 mod survey;
+mod sysctl;
 
 pub(in crate::sandbox) use birth::{
     Birth, c_strings, first, further, heard, root_shown, show_root, wait_for_go,

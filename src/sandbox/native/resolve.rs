@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Uid};
 
 use super::blueprint::{Blueprint, CgroupLimits, Confinement, IdMap, Identity, MountPlan, RootPlan, Seccomp};
 use super::confine::LAST_CAPABILITY;
-use super::{defaults, hardened, subordinate};
+use super::{defaults, hardened, subordinate, sysctl};
 use crate::sandbox::Cannot;
 use crate::spec::{
     Capabilities, Launcher, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings,
@@ -39,6 +39,15 @@ pub(super) fn check(settings: &Settings) -> Result<(), Cannot> {
         settings.hostname.is_some() && !owns(Namespace::Uts),
         "native cannot set `hostname` without a uts namespace of its own",
     )?;
+    for name in settings.sysctls.iter().flat_map(|sysctls| sysctls.keys()) {
+        let own = sysctl::owner(name).is_some_and(owns);
+        refuse(
+            !own,
+            &format!(
+                "native cannot set `{name}`: it is not of a namespace of the sandbox's own, and so the host's"
+            ),
+        )?;
+    }
     refuse(
         !owns(Namespace::User) && !Uid::effective().is_root(),
         "only root can do without a user namespace of its own",
