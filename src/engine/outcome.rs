@@ -108,6 +108,8 @@ pub struct Summary {
     pub reasons: BTreeMap<String, usize>,
     /// How many skips were required not to be.
     pub required: usize,
+    /// How many sandboxes were started, controls among them.
+    pub sandboxes: usize,
 }
 
 impl Summary {

@@ -63,15 +63,18 @@ impl Engine {
                 });
             }
         }
+        let before = self.nursery.sandboxes();
         self.run_groups(plan, &telling);
-        let Telling { listener, summary, .. } = telling.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Telling { listener, mut summary, .. } =
+            telling.into_inner().unwrap_or_else(PoisonError::into_inner);
+        summary.sandboxes = self.nursery.sandboxes() - before;
         listener.hear(&Event::Finished { summary: &summary, took: began.elapsed() });
         summary
     }
 
     fn run_groups(&self, plan: &Plan, telling: &Mutex<Telling<'_>>) {
         let groups = plan.groups();
-        self.side_by_side(&groups, |group| {
+        Self::side_by_side(&groups, self.jobs(), |group| {
             self.run_group(plan, group, Making::default(), |place, test, outcome, began| {
                 let entry = &plan.entries[place];
                 let outcome = test.map_or_else(|_| outcome.clone(), |test| with_known_issues(outcome, test));

@@ -28,6 +28,7 @@ struct SummaryLine<'a> {
     counts: &'a BTreeMap<Ended, usize>,
     reasons: &'a BTreeMap<String, usize>,
     required: usize,
+    sandboxes: usize,
     milliseconds: u128,
 }
 
@@ -57,6 +58,7 @@ impl Listener for Json {
                 counts: &summary.counts,
                 reasons: &summary.reasons,
                 required: summary.required,
+                sandboxes: summary.sandboxes,
                 milliseconds: took.as_millis(),
             }),
         };

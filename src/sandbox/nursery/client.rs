@@ -1,6 +1,7 @@
 //! The runner's side: starting the nursery, and the processes it makes.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,8 @@ pub struct Nursery {
     bait: Mutex<Option<Bait>>,
     /// Why it has gone, if it has said so.
     stopped: OnceLock<Failure>,
+    /// How many sandboxes it was asked for.
+    sandboxes: AtomicUsize,
 }
 
 impl Nursery {
@@ -84,7 +87,13 @@ impl Nursery {
             }
             Cloned::Parent(child) => {
                 let farewell = Farewell::new(ours, child, Arc::clone(&run));
-                Ok(Self { farewell, run, bait: Mutex::default(), stopped: OnceLock::new() })
+                Ok(Self {
+                    farewell,
+                    run,
+                    bait: Mutex::default(),
+                    stopped: OnceLock::new(),
+                    sandboxes: AtomicUsize::new(0),
+                })
             }
         }
     }
@@ -130,6 +139,11 @@ impl Nursery {
         &self.run
     }
 
+    /// How many sandboxes it was asked for until now.
+    pub fn sandboxes(&self) -> usize {
+        self.sandboxes.load(Ordering::Relaxed)
+    }
+
     /// The names of the host's bait, which is laid out when they are first asked for.
     pub fn bait(&self) -> Result<Bait, NurseryError> {
         let mut known = self.bait.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,6 +164,9 @@ impl Nursery {
         request: &Request,
         streams: [RawFd; 3],
     ) -> Result<Process, NurseryError> {
+        if matches!(request, Request::Native { .. } | Request::Launch(_)) {
+            self.sandboxes.fetch_add(1, Ordering::Relaxed);
+        }
         self.request(request, streams).map_err(|error| match error {
             NurseryError::Gone => self.gone(),
             other => other,
