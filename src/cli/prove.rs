@@ -28,7 +28,7 @@ pub(super) struct Prove {
     /// How far to go
     #[arg(long, value_enum, value_name = "HOW_FAR", default_value = "whole")]
     extent: Extent,
-    /// How many sandboxes to run side by side [default: four for each CPU, since many only wait]
+    /// How many sandboxes to run side by side [default: eight for each CPU, since many only wait]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
     /// How to tell what was found
@@ -67,7 +67,7 @@ fn try_run(arguments: &Prove) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     let plan = plan(arguments)?;
-    let jobs = arguments.jobs.map_or_else(|| 4 * cpus(), std::num::NonZeroUsize::get);
+    let jobs = arguments.jobs.map_or_else(|| 8 * cpus(), std::num::NonZeroUsize::get);
     let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing, remember_controls: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut progress = proof::Line::new();

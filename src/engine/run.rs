@@ -84,21 +84,22 @@ impl Engine {
     }
 
     /// Runs groups of the plan's tests in sandboxes that are made otherwise than the specs say, and tells what became of each
-    /// test: the trial, the test's place in the plan, its outcome.
+    /// test: the trial, the test's place in the plan, its outcome. At most `jobs` of them run side by side.
     pub fn run_trials(
         &self,
         plan: &Plan,
         trials: &[Trial<'_>],
+        jobs: usize,
         heard: impl Fn(&Trial<'_>, usize, &Outcome) + Sync,
     ) {
-        self.side_by_side(trials, |trial| {
+        Self::side_by_side(trials, jobs, |trial| {
             self.run_group(plan, &trial.group, trial.making, |place, _, outcome, _| {
                 heard(trial, place, outcome);
             });
         });
     }
 
-    fn side_by_side<T: Sync>(&self, all: &[T], run: impl Fn(&T) + Sync) {
+    fn side_by_side<T: Sync>(all: &[T], jobs: usize, run: impl Fn(&T) + Sync) {
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -107,7 +108,7 @@ impl Engine {
         };
         std::thread::scope(|scope| {
             // A thread that cannot be had is not missed: those that are there do its work.
-            for _ in 1..self.options.jobs.min(all.len()) {
+            for _ in 1..jobs.min(all.len()) {
                 let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
@@ -136,8 +137,7 @@ impl Engine {
             let on = stage.get_or_insert_with(|| Stage::new(self, Arc::clone(&test), making));
             on.turn_to(Arc::clone(&test));
             let outcome = self.run_test(on, &test);
-            // What went wrong may have left the sandbox in any state.
-            if outcome.trouble().is_some() {
+            if may_have_harmed(&test, &outcome) {
                 stage = None;
             }
             ended(place, Ok(&test), &outcome, began);
@@ -172,6 +172,11 @@ impl Engine {
         self.controls.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answers);
     }
 
+    /// How many groups it runs side by side.
+    pub const fn jobs(&self) -> usize {
+        self.options.jobs
+    }
+
     /// What makes processes.
     pub(super) const fn nursery(&self) -> &Nursery {
         &self.nursery
@@ -185,6 +190,14 @@ impl Engine {
     /// Needs that must be met.
     pub fn required(&self) -> &[String] {
         &self.options.required
+    }
+}
+
+/// What went wrong may have left the sandbox in any state, unless it was only looked at.
+fn may_have_harmed(test: &Test, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Failed(_) => !test.only_observes() || test.does_something(),
+        other => other.trouble().is_some(),
     }
 }
 

@@ -85,12 +85,27 @@ impl<'a> Stage<'a> {
     /// Goes on with another claim of the same group. What the last one's controls were let do has changed them.
     pub(super) fn turn_to(&mut self, test: Arc<Test>) {
         self.controls.clear();
+        if !self.test.leaves_as_it_was() {
+            self.tidy();
+        }
         self.test = test;
+    }
+
+    /// Leaves of what a claim has done only sandboxes whose agent can answer: it may have been killed, or stopped.
+    fn tidy(&mut self) {
+        self.joined.clear();
+        self.background.clear();
+        self.sandboxes.retain(|_, sandbox| sandbox.agent().is_some() && is_awake(&sandbox.subject()));
     }
 
     /// The longest that a claim may take here besides what its steps wait for, whatever its own time limit.
     pub(super) const fn longest(&self) -> Option<Duration> {
         self.making.longest
+    }
+
+    /// Whether nobody will ask why a claim failed.
+    pub(super) const fn is_terse(&self) -> bool {
+        self.making.terse
     }
 
     /// What further processes are made by.
@@ -418,6 +433,12 @@ fn read(subject: &Subject, query: &Query) -> Answer {
     let fact =
         fact::find(&query.fact).ok_or_else(|| Unobserved::because(format!("no fact `{}`", query.fact)))?;
     (fact.observe)(subject, &query.argument)
+}
+
+fn is_awake(subject: &Subject) -> bool {
+    let query = Query { fact: "state".to_owned(), argument: String::new() };
+    let state = read(subject, &query);
+    state.is_ok_and(|reading| reading.value == "running" || reading.value == "sleeping")
 }
 
 /// A signal by its number.

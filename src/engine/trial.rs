@@ -15,6 +15,8 @@ pub struct Making<'a> {
     pub breakage: Option<&'a Breakage>,
     /// The longest that a claim may take besides what its steps wait for, whatever its own time limit.
     pub longest: Option<Duration>,
+    /// Whether nobody will ask why a claim failed, so that no evidence need be gathered.
+    pub terse: bool,
 }
 
 /// A group of tests whose sandboxes are made in one way.

@@ -77,8 +77,13 @@ impl Test {
         self.leaves_as_it_was() && !self.seen().any(|expected| matches!(expected.subject, Asked::Attempt(_)))
     }
 
+    /// Whether it starts processes, or sends signals: that takes time.
+    pub fn does_something(&self) -> bool {
+        self.claim().steps.iter().any(|step| step.action.is_some())
+    }
+
     /// Whether, if it holds, its sandboxes are what they were: an attempt that is refused has changed nothing.
-    fn leaves_as_it_was(&self) -> bool {
+    pub fn leaves_as_it_was(&self) -> bool {
         let acts = |expected: &Expected| {
             matches!(expected.subject, Asked::Attempt(_)) && !expected.expectation.wants_refusal()
         };
@@ -104,11 +109,6 @@ impl Test {
         let directory = self.settings().iter().any(|(_, settings)| settings.names_files());
         let directory = directory.then(|| self.directory());
         format!("{} {:?} {directory:?}", self.runtime.name(), self.settings())
-    }
-
-    /// The same of a test that can share its sandboxes, even with one of another spec; `None` where it changes them.
-    pub fn shared_key(&self) -> Option<String> {
-        self.leaves_as_it_was().then(|| self.made_from())
     }
 }
 

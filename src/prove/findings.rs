@@ -39,6 +39,8 @@ pub struct Claimed {
     pub reason: Option<String>,
     /// Whether it says that it holds anywhere.
     pub holds_anywhere: bool,
+    /// A breakage that was not tried on it, since what it does would reach the host's files.
+    pub withheld: Option<String>,
     /// What became of it under each breakage that was tried on it: the breakage's place, and the outcome.
     pub tried: Vec<(usize, Ended)>,
 }
@@ -93,6 +95,8 @@ pub enum Verdict {
     Anywhere,
     /// It says that it holds anywhere, and did not pass without a sandbox.
     NotAnywhere,
+    /// Nothing turned it red, but not everything could be tried without harm.
+    Withheld,
     /// Nothing turned it red.
     Vacuous,
     /// It did not pass in a sound sandbox, or nothing was broken.
@@ -131,6 +135,7 @@ impl Claimed {
             Ended::Passed if self.holds_anywhere && self.holds_without(breakages) => Verdict::Anywhere,
             Ended::Passed if self.holds_anywhere => Verdict::NotAnywhere,
             Ended::Passed if failed => Verdict::Proven,
+            Ended::Passed if self.withheld.is_some() => Verdict::Withheld,
             Ended::Passed => Verdict::Vacuous,
             _ => Verdict::Unproven,
         }
@@ -142,7 +147,7 @@ impl Claimed {
             let tried = self.tried.iter().find(|(place, _)| breakages[*place].name == name);
             tried.map(|(_, ended)| *ended == Ended::Passed)
         };
-        under(super::trials::NONE).or_else(|| under(super::trials::CHROOT)).unwrap_or(false)
+        under(super::ways::NONE).or_else(|| under(super::ways::CHROOT)).unwrap_or(false)
     }
 
     /// The places of the breakages that turned it red.
@@ -191,7 +196,7 @@ impl Findings {
 
     /// The claims that pass without any sandbox, although they do not say that they hold anywhere.
     pub fn hold_anyway(&self) -> impl Iterator<Item = &Claimed> {
-        let none = self.breakages.iter().position(|tried| tried.name == super::trials::NONE);
+        let none = self.breakages.iter().position(|tried| tried.name == super::ways::NONE);
         let passes =
             move |claim: &&Claimed| none.is_some_and(|none| claim.tried.contains(&(none, Ended::Passed)));
         self.claims.iter().filter(move |claim| !claim.holds_anywhere && passes(claim))
@@ -209,7 +214,7 @@ impl Findings {
         let unproven = match self.extent {
             Extent::Negations => return 0,
             Extent::Nulls => self.hold_anyway().count(),
-            Extent::Whole => self.count(Verdict::Vacuous),
+            Extent::Whole | Extent::Matrix => self.count(Verdict::Vacuous),
         };
         unproven + self.count(Verdict::NotAnywhere)
     }

@@ -1,16 +1,15 @@
 //! The proof: every claim as it is, and again under every breakage.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::findings::{Claimed, Findings, Idle, Tried};
-use super::negate;
-use super::trials::{self, Way};
-use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trial, Trouble};
+use super::company::Company;
+use super::findings::{Claimed, Findings, Idle};
+use super::rounds::{self, Rounds};
+use super::{negate, ways};
+use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trouble};
 use crate::plan::{Choice, Entry, Plan, Test};
-use crate::sandbox::NurseryError;
 
 /// Who is told how far a proof has come.
 pub trait Progress: Send {
@@ -26,9 +25,18 @@ pub enum Extent {
     Negations,
     /// Judge every claim where there is no sandbox, and what pretends to be one: nothing may pass but what holds anywhere
     Nulls,
-    /// Both, and break every sandbox in every way, one thing at a time
+    /// Both, and break every sandbox in every way, one thing at a time; a claim that acts is done with once something turned it red
     #[default]
     Whole,
+    /// The same, and judge every claim under every breakage
+    Matrix,
+}
+
+impl Extent {
+    /// Whether sandboxes are broken in every way.
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Whole | Self::Matrix)
+    }
 }
 
 /// Proves the plan's claims.
@@ -38,25 +46,19 @@ pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Pr
     let mut findings = Findings { claims: sound.claims, extent, ..Findings::default() };
     let passed: Vec<usize> =
         (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
-    let tests = trials::open(plan, &passed);
+    let tests = ways::open(plan, &passed);
     if extent != Extent::Nulls {
         negate_all(engine, &tests, &mut findings, progress);
     }
     if extent != Extent::Negations {
-        let ways = if extent == Extent::Nulls { trials::nulls(&tests) } else { trials::ways(&tests) };
-        findings.breakages = ways.iter().map(tried).collect();
-        try_all(engine, plan, &ways, &trials::keys(&tests), &mut findings, progress);
+        let ways = if extent == Extent::Nulls { ways::nulls(&tests) } else { ways::ways(&tests) };
+        Rounds::new(engine, (plan, &tests), &ways, &mut findings, progress).run();
     }
     findings
 }
 
 /// Judges every claim once more for each of its expectations, with that one negated.
-fn negate_all(
-    engine: &Engine,
-    tests: &[trials::Sound],
-    findings: &mut Findings,
-    progress: &mut dyn Progress,
-) {
+fn negate_all(engine: &Engine, tests: &[ways::Sound], findings: &mut Findings, progress: &mut dyn Progress) {
     let mut plan = Plan::new(Choice::default());
     let mut places = Vec::new();
     for (number, test) in tests.iter().map(|(number, test)| (*number, test)) {
@@ -75,10 +77,10 @@ fn negate_all(
         }
     }
     let all: Vec<usize> = (0..plan.entries.len()).collect();
-    let tests = trials::open(&plan, &all);
-    let trials = trials::sound(&all, &trials::keys(&tests));
+    let tests = ways::open(&plan, &all);
+    let trials = rounds::sound(Company::of(&tests).apart(&all));
     let (of, told) = (all.len(), Mutex::new((&mut *findings, progress, 0)));
-    engine.run_trials(&plan, &trials, |_, test, outcome| {
+    engine.run_trials(&plan, &trials, engine.jobs(), |_, test, outcome| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         let (findings, progress, done) = &mut *told;
         if outcome.ended() != Ended::Failed {
@@ -103,50 +105,8 @@ fn idle(claim: &Claimed, line: usize, what: &str, outcome: &Outcome) -> Idle {
     }
 }
 
-fn tried(way: &Way) -> Tried {
-    Tried { name: way.name.clone(), kind: way.kind, trouble: None }
-}
-
-fn try_all(
-    engine: &Engine,
-    plan: &Plan,
-    ways: &[Way],
-    keys: &HashMap<usize, Option<String>>,
-    findings: &mut Findings,
-    progress: &mut dyn Progress,
-) {
-    let trials: Vec<Trial<'_>> =
-        ways.iter().enumerate().flat_map(|(number, way)| trials::trials(number, way, keys)).collect();
-    let of = trials.iter().map(|trial| trial.group.entries.len()).sum();
-    let told = Mutex::new((&mut *findings, progress, 0));
-    engine.run_trials(plan, &trials, |trial, test, outcome| {
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        let (findings, progress, done) = &mut *told;
-        findings.claims[test].tried.push((trial.way, outcome.ended()));
-        note_trouble(&mut findings.breakages[trial.way], outcome);
-        if findings.ruined.is_none() && is_ruin(outcome) {
-            findings.ruined = Some(findings.breakages[trial.way].name.clone());
-        }
-        *done += 1;
-        progress.step(*done, of);
-    });
-    findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
-}
-
-/// In a sandbox broken so that it has no PID namespace of its own `kill -9 -1` ends whatever is in quarantine.
-fn is_ruin(outcome: &Outcome) -> bool {
-    let gone = NurseryError::Gone.to_string();
-    said(outcome).is_some_and(|said| said.ends_with(&gone))
-}
-
-/// The first trouble is kept: where nothing could be judged it says why.
-fn note_trouble(tried: &mut Tried, outcome: &Outcome) {
-    if tried.trouble.is_none() {
-        tried.trouble = said(outcome);
-    }
-}
-
-fn said(outcome: &Outcome) -> Option<String> {
+/// Why something was not judged.
+pub(super) fn said(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Skipped(skip) => Some(format!("{}: {}", skip.need, skip.reason)),
         Outcome::NotMeasured(reason) => Some(reason.clone()),
@@ -165,6 +125,7 @@ fn unknown(entry: &Entry) -> Claimed {
         sound: Ended::Skipped,
         reason: None,
         holds_anywhere: false,
+        withheld: None,
         tried: Vec::new(),
     }
 }

@@ -50,7 +50,7 @@ impl Progress for Line {
 /// For people: the matrix, what is wrong, the numbers.
 pub fn pretty(findings: &Findings) -> String {
     let mut text = String::new();
-    if findings.extent == Extent::Whole {
+    if findings.extent.is_whole() {
         text.push_str(&matrix(findings));
     }
     if findings.extent != Extent::Negations {
@@ -271,10 +271,15 @@ fn complaint(claim: &Claimed, findings: &Findings) -> String {
     let place = format!("{}:{}", claim.file.display(), claim.line);
     let reason = claim.reason.clone().unwrap_or_default();
     match claim.verdict(&findings.breakages) {
-        Verdict::Vacuous if findings.extent == Extent::Whole => format!(
+        Verdict::Vacuous if findings.extent.is_whole() => format!(
             "vacuous: {place}: {}\n  nothing turns it red{}; {MEND}\n",
             claim.name,
             only_broken(claim, findings),
+        ),
+        Verdict::Withheld => format!(
+            "not proven: {place}: {}\n  nothing turns it red, but “{}” was not tried: what it does would reach the host's files; prove it as root\n",
+            claim.name,
+            claim.withheld.as_deref().unwrap_or_default(),
         ),
         Verdict::NotAnywhere => format!(
             "vacuous: {place}: {}\n  it says that it holds anywhere, and does not pass without a sandbox; take `holds_anywhere` out\n",
@@ -315,11 +320,12 @@ fn summary(findings: &Findings) -> String {
         let (vacuous, anywhere) = (findings.vacuous(), findings.count(Verdict::Anywhere));
         parts.push(format!("{vacuous} vacuous, {anywhere} hold anywhere"));
     }
-    if findings.extent == Extent::Whole {
+    if findings.extent.is_whole() {
         let (caught, judged) = findings.score();
-        let not_judged = findings.one_off().count() - judged;
+        let (not_judged, withheld) = (findings.one_off().count() - judged, findings.count(Verdict::Withheld));
         parts.push(format!("{caught} of {judged} breakages caught"));
         parts.extend((not_judged > 0).then(|| format!("{not_judged} not judged")));
+        parts.extend((withheld > 0).then(|| format!("{withheld} claims not proven")));
     }
     format!("\n{}\n", parts.join(", "))
 }

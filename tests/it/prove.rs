@@ -54,9 +54,13 @@ fn prove_bundled(extent: &str) -> Value {
 }
 
 fn prove(claims: &str, arguments: &[&str]) -> Output {
+    prove_spec(&format!("{SMALL}{claims}"), arguments)
+}
+
+fn prove_spec(text: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("spec.yaml");
-    fs::write(&spec, format!("{SMALL}{claims}")).unwrap();
+    fs::write(&spec, text).unwrap();
     Command::new(env!("CARGO_BIN_EXE_airtight")).arg("prove").arg(&spec).args(arguments).output().unwrap()
 }
 
@@ -68,6 +72,10 @@ const VACUOUS: &str = "  is Linux: { why: All is., inside: { uname: { sysname: L
 const ANYWHERE: &str =
     "  is Linux: { why: All is., holds_anywhere: true, inside: { uname: { sysname: Linux } } }\n";
 const NOT_ANYWHERE: &str = "  is first: { why: Not so., holds_anywhere: true, inside: { pid: 1 } }\n";
+const ACTS_ANYWHERE: &str =
+    "  answers: { why: Any shell does., holds_anywhere: true, run: echo hello, stdout: hello }\n";
+const ACTS_NOT_ANYWHERE: &str =
+    "  is first: { why: Not so., holds_anywhere: true, run: echo $$, stdout: \"1\" }\n";
 const WRONG: &str = "  is second: { inside: { pid: 2 } }\n";
 const SKIPPED: &str = "  is new: { needs: [kernel >= 99.0], inside: { pid: 1 } }\n";
 const ONLY_BROKEN: &str =
@@ -78,6 +86,13 @@ const CASES: &[Case] = &[
     (SOUND, &["--extent", "nulls"], 0, "no sandbox at all: 0 of 1 claims pass, 1 fail"),
     (VACUOUS, &["--extent", "nulls"], 1, "it passes without any sandbox; narrow it or"),
     (ANYWHERE, &["--extent", "nulls"], 0, "0 vacuous, 1 hold anywhere\n"),
+    (ACTS_ANYWHERE, &["--extent", "nulls"], 0, "0 vacuous, 1 hold anywhere\n"),
+    (
+        ACTS_NOT_ANYWHERE,
+        &["--extent", "nulls"],
+        1,
+        "it says that it holds anywhere, and does not pass without a sandbox",
+    ),
     (
         NOT_ANYWHERE,
         &["--extent", "nulls"],
@@ -127,6 +142,52 @@ fn the_matrix_is_there_for_programs() {
     let pid = breakages.iter().find(|breakage| breakage["name"] == "namespace pid: the host's").unwrap();
     assert_eq!(pid["by"].as_array().unwrap().len(), 1, "{pid}");
     assert_eq!(told["score"]["claims"], 1);
+}
+
+/// The second passes only in a sandbox in which the first was not before it.
+const DISTURBING: &str = "  leaves a file: { exec: echo left > /left, inside: { paths: { /left: { type: file } } } }\n  \
+finds none: { exec: test ! -e /left, inside: { pid: 1 } }\n";
+
+#[test]
+fn what_one_claim_does_is_no_catch_of_another() {
+    let told = prove_to_json(DISTURBING, "matrix");
+    for claim in told["claims"].as_array().unwrap() {
+        assert_eq!(claim["under"]["no_new_privs: not set"], "passed", "{claim}");
+    }
+    assert_eq!(told["claims"][1]["under"]["namespace pid: the host's"], "failed");
+}
+
+/// What no other claim catches is tried on it nevertheless.
+#[test]
+fn a_claim_that_acts_is_done_with_once_it_is_red_unless_the_whole_matrix_is_wanted() {
+    let claims = format!("{DISTURBING}  has its umask: {{ inside: {{ umask: \"0022\" }} }}\n");
+    let tried = |extent: &str, way: &str| {
+        prove_to_json(&claims, extent)["claims"][1]["under"][way].as_str().map(str::to_owned)
+    };
+    assert_eq!(tried("whole", "leak: umask"), None);
+    assert_eq!(tried("whole", "leak: environment").as_deref(), Some("passed"));
+    assert_eq!(tried("matrix", "leak: umask").as_deref(), Some("passed"));
+}
+
+/// Whose sandbox shares the host's name with the one before would find it renamed already.
+#[test]
+fn the_host_has_its_name_again_for_the_next_claim() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let spec = "scenario: Names\nsandbox: { image: base, new: [mount, pid, uts], hostname: box, seccomp: none, mask: [], read_only: [], \
+capabilities: { keep: [sys_admin] } }\nclaims:\n  keeps its own: { steps: [{ exec: echo renamed > /proc/sys/kernel/hostname }, \
+{ inside: { hostname: renamed }, host: { hostname: { unchanged: true } } }] }\n";
+    let output = prove_spec(spec, &["--extent", "matrix", "--format", "json", "--jobs", "1"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for way in ["a bare chroot with the host's /proc, /sys and /dev", "namespace uts: the host's"] {
+        assert_eq!(told["claims"][0]["under"][way], "failed", "{way}");
+    }
+}
+
+fn prove_to_json(claims: &str, extent: &str) -> Value {
+    let output = prove(claims, &["--extent", extent, "--deny", "nothing", "--format", "json"]);
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]

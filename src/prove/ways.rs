@@ -1,12 +1,11 @@
-//! Which tests are judged again, in which sandboxes.
+//! In which ways sandboxes are broken, and which tests are judged again in them.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
 use super::findings::Left;
-use crate::engine::{Making, Trial};
-use crate::plan::{Group, Plan, Test};
+use crate::plan::{Plan, Test};
 use crate::sandbox::native::Breakage;
 use crate::sandbox::{self, Runtime};
 
@@ -30,9 +29,6 @@ pub(super) struct Way {
 
 /// One way of breaking, and the tests that it can be tried on, by their places in the plan.
 pub(super) type Variant = (Option<Breakage>, Vec<usize>);
-
-/// The longest that a claim may take in a broken sandbox.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A test that can be proven, with its place in the plan.
 pub(super) type Sound = (usize, Test);
@@ -66,16 +62,13 @@ pub(super) fn nulls(sound: &[Sound]) -> Vec<Way> {
 
 /// Each breakage of one thing, with the tests one of whose sandboxes can be broken so.
 fn one_off(sound: &[Sound]) -> Vec<Way> {
-    let mut known: HashMap<String, Vec<Breakage>> = HashMap::new();
     let mut ways: IndexMap<String, IndexMap<Breakage, Vec<usize>>> = IndexMap::new();
-    for (place, test) in sound {
-        for breakage in known.entry(test.made_from()).or_insert_with(|| breakages(test)) {
-            if !exposes(test, breakage) {
-                let variants = ways.entry(breakage.name.clone()).or_default();
-                variants.entry(breakage.clone()).or_default().push(*place);
-            }
+    breakable(sound, |place, test, breakage| {
+        if !exposes(test, breakage) {
+            let variants = ways.entry(breakage.name.clone()).or_default();
+            variants.entry(breakage.clone()).or_default().push(place);
         }
-    }
+    });
     let some = |(breakage, tests): (Breakage, Vec<usize>)| (Some(breakage), tests);
     let way = |(name, variants): (String, IndexMap<Breakage, Vec<usize>>)| Way {
         name,
@@ -84,6 +77,27 @@ fn one_off(sound: &[Sound]) -> Vec<Way> {
         variants: variants.into_iter().map(some).collect(),
     };
     ways.into_iter().map(way).collect()
+}
+
+/// The tests on which a breakage is not tried, since what they do would reach the host's files, and the breakage's name.
+pub(super) fn withheld(sound: &[Sound]) -> Vec<(usize, String)> {
+    let mut withheld = Vec::new();
+    breakable(sound, |place, test, breakage| {
+        if exposes(test, breakage) {
+            withheld.push((place, breakage.name.clone()));
+        }
+    });
+    withheld
+}
+
+/// Each breakage of each test's sandboxes.
+fn breakable(sound: &[Sound], mut found: impl FnMut(usize, &Test, &Breakage)) {
+    let mut known: HashMap<String, Vec<Breakage>> = HashMap::new();
+    for (place, test) in sound {
+        for breakage in known.entry(test.made_from()).or_insert_with(|| breakages(test)) {
+            found(*place, test, breakage);
+        }
+    }
 }
 
 fn breakages(test: &Test) -> Vec<Breakage> {
@@ -100,41 +114,6 @@ fn breakages(test: &Test) -> Vec<Breakage> {
 fn exposes(test: &Test, breakage: &Breakage) -> bool {
     let exposes = |settings| test.runtime.exposes_host(&settings, test.directory(), breakage);
     !test.only_observes() && test.settings().into_iter().any(|(_, settings)| exposes(settings))
-}
-
-/// The tests of a way, by the sandboxes that they can share: even those of other scenarios, if these are made of the same settings.
-pub(super) fn trials<'a>(
-    number: usize,
-    way: &'a Way,
-    keys: &HashMap<usize, Option<String>>,
-) -> Vec<Trial<'a>> {
-    let mut trials = Vec::new();
-    for (breakage, tests) in &way.variants {
-        let making = Making { runtime: way.runtime, breakage: breakage.as_ref(), longest: Some(LONGEST) };
-        let groups = groups(tests, keys).into_values();
-        trials.extend(groups.map(|group| Trial { way: number, group, making }));
-    }
-    trials
-}
-
-/// These tests in sound sandboxes.
-pub(super) fn sound(tests: &[usize], keys: &HashMap<usize, Option<String>>) -> Vec<Trial<'static>> {
-    let making = Making { longest: Some(LONGEST), ..Making::default() };
-    groups(tests, keys).into_values().map(|group| Trial { way: 0, group, making }).collect()
-}
-
-fn groups(tests: &[usize], keys: &HashMap<usize, Option<String>>) -> IndexMap<String, Group> {
-    let mut groups: IndexMap<String, Group> = IndexMap::new();
-    for place in tests {
-        let key = keys.get(place).cloned().flatten().unwrap_or_else(|| place.to_string());
-        groups.entry(key).or_default().entries.push(*place);
-    }
-    groups
-}
-
-/// What the sandboxes of each test are made from.
-pub(super) fn keys(sound: &[Sound]) -> HashMap<usize, Option<String>> {
-    sound.iter().map(|(place, test)| (*place, test.shared_key())).collect()
 }
 
 /// The tests of a plan that passed, opened.

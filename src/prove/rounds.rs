@@ -1,0 +1,263 @@
+//! Judging the tests in the broken sandboxes, round after round.
+//!
+//! Tests that only look cost next to nothing, and are judged under every breakage. One that does something is judged until a breakage
+//! has turned it red, unless the whole matrix is wanted, and besides under the breakages that nothing else has caught.
+//!
+//! Tests that act share their sandboxes, too: where one passes after another, the breakage did not show to it. Any other end may be the
+//! other's doing, and so the test is then judged again with sandboxes of its own. That nothing turns a claim red, or no claim a
+//! breakage, is a complaint, and checked in the same way. So no catch and no complaint rests on what another test did.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::company::Company;
+use super::findings::{Caught, Claimed, Findings, Left, Tried, Verdict};
+use super::names::HostNames;
+use super::proof::{Extent, Progress, said};
+use super::ways::{Sound, Way, withheld};
+use crate::engine::{Engine, Making, Outcome, Trial};
+use crate::plan::{Group, Plan};
+use crate::sandbox::NurseryError;
+
+/// How the sandboxes of all trials are made. The time is the longest that a claim may take in a broken sandbox.
+const TRIED: Making<'static> =
+    Making { runtime: None, breakage: None, longest: Some(Duration::from_secs(10)), terse: true };
+
+/// Under how many breakages what does something is judged at first, before what turned red is left out; then under twice as many.
+const AT_ONCE: usize = 8;
+
+/// A way's place, and a test's.
+type Cell = (usize, usize);
+
+/// What the rounds work with.
+pub(super) struct Rounds<'a> {
+    engine: &'a Engine,
+    plan: &'a Plan,
+    ways: &'a [Way],
+    company: Company,
+    names: HostNames,
+    told: Mutex<Told<'a>>,
+}
+
+/// What was found so far, and who is told how far it has come.
+struct Told<'a> {
+    findings: &'a mut Findings,
+    progress: &'a mut dyn Progress,
+    done: usize,
+    of: usize,
+}
+
+impl<'a> Rounds<'a> {
+    /// With the company that tests keep in sound sandboxes, which is tried.
+    pub(super) fn new(
+        engine: &'a Engine,
+        (plan, tests): (&'a Plan, &[Sound]),
+        ways: &'a [Way],
+        findings: &'a mut Findings,
+        progress: &'a mut dyn Progress,
+    ) -> Self {
+        findings.breakages = ways.iter().map(tried).collect();
+        let mut company = Company::of(tests);
+        if findings.extent.is_whole() {
+            for (test, name) in withheld(tests) {
+                findings.claims[test].withheld = Some(name);
+            }
+            try_company(engine, plan, tests, &mut company);
+        }
+        let told = Mutex::new(Told { findings, progress, done: 0, of: 0 });
+        Self { engine, plan, ways, company, names: HostNames::now(), told }
+    }
+
+    /// Runs them all. What does something mostly waits; what looks makes use of the time.
+    pub(super) fn run(&self) {
+        let half = (self.engine.jobs() / 2).max(1);
+        std::thread::scope(|scope| {
+            let look = || self.look(half);
+            let spawned =
+                (self.engine.jobs() > 1).then(|| std::thread::Builder::new().spawn_scoped(scope, look));
+            self.act_until_red(half);
+            if !matches!(spawned, Some(Ok(_))) {
+                look();
+            }
+        });
+        let (missed, tried) = (self.missed(), self.tried_cells());
+        self.act(self.engine.jobs(), &|cell| missed.contains(&cell.0) && !tried.contains(&cell));
+        let complaints = self.complaints();
+        self.round(self.engine.jobs(), &self.apart(&|cell| complaints.contains(&cell)), false);
+        self.told().findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
+    }
+
+    /// Judges what only looks, and everything where nothing is left of a sandbox.
+    fn look(&self, jobs: usize) {
+        let looks = |(way, test)| !self.is_one_off(way) || !self.company.does_something(test);
+        self.round(jobs, &self.apart(&looks), false);
+    }
+
+    /// Judges what does something, under more and more breakages.
+    fn act_until_red(&self, jobs: usize) {
+        let one_off: Vec<usize> = (0..self.ways.len()).filter(|way| self.is_one_off(*way)).collect();
+        let mut rest: &[usize] = &one_off;
+        let mut at_once = if self.wants_all() { rest.len() } else { AT_ONCE };
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(at_once.min(rest.len()));
+            let open = self.open();
+            self.act(jobs, &|(way, test)| now.contains(&way) && open.contains(&test));
+            rest = later;
+            at_once *= 2;
+        }
+    }
+
+    /// Judges what does something together, and apart what did not pass.
+    fn act(&self, jobs: usize, wanted: &dyn Fn(Cell) -> bool) {
+        let acting = |cell: Cell| self.company.does_something(cell.1) && wanted(cell);
+        let together = self.trials(&acting, &|tests| self.company.together(tests));
+        let doubtful = self.round(jobs, &together, true);
+        self.round(jobs, &self.apart(&|cell| doubtful.contains(&cell)), false);
+    }
+
+    fn apart(&self, wanted: &dyn Fn(Cell) -> bool) -> Vec<Trial<'a>> {
+        self.trials(wanted, &|tests| self.company.apart(tests))
+    }
+
+    fn trials(
+        &self,
+        wanted: &dyn Fn(Cell) -> bool,
+        groups: &dyn Fn(&[usize]) -> Vec<Group>,
+    ) -> Vec<Trial<'a>> {
+        let mut trials = Vec::new();
+        for (number, way) in self.ways.iter().enumerate() {
+            for (breakage, tests) in &way.variants {
+                let making = Making { runtime: way.runtime, breakage: breakage.as_ref(), ..TRIED };
+                let tests: Vec<usize> =
+                    tests.iter().copied().filter(|test| wanted((number, *test))).collect();
+                trials.extend(groups(&tests).into_iter().map(|group| Trial { way: number, group, making }));
+            }
+        }
+        trials
+    }
+
+    /// Judges the tests of the trials; if they mingle, those of them that do not pass are not recorded, but returned.
+    fn round(&self, jobs: usize, trials: &[Trial<'_>], mingle: bool) -> HashSet<Cell> {
+        self.told().of += trials.iter().map(|trial| trial.group.entries.len()).sum::<usize>();
+        let doubtful = Mutex::new(HashSet::new());
+        self.engine.run_trials(self.plan, trials, jobs, |trial, test, outcome| {
+            let cell = (trial.way, test);
+            if self.company.does_something(test) {
+                self.names.restore();
+            }
+            if mingle && self.company.mingles(test) && !matches!(outcome, Outcome::Passed) {
+                doubtful.lock().unwrap_or_else(PoisonError::into_inner).insert(cell);
+            } else {
+                record(self.told().findings, cell, outcome);
+            }
+            self.told().step();
+        });
+        doubtful.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told<'a>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wants_all(&self) -> bool {
+        self.told().findings.extent == Extent::Matrix
+    }
+
+    fn is_one_off(&self, way: usize) -> bool {
+        self.ways[way].kind == Left::AllButOne
+    }
+
+    /// The tests that none of the breakages of one thing has turned red, but must be turned red by one.
+    fn open(&self) -> HashSet<usize> {
+        let all = self.wants_all();
+        let red = |claim: &Claimed| claim.caught().any(|way| self.is_one_off(way));
+        let open = |claim: &Claimed| all || !(claim.holds_anywhere || red(claim));
+        let claims = &self.told().findings.claims;
+        (0..claims.len()).filter(|test| open(&claims[*test])).collect()
+    }
+
+    /// The breakages that no test has caught.
+    fn missed(&self) -> HashSet<usize> {
+        let findings = &self.told().findings;
+        let missed = |way: &usize| !matches!(findings.caught(*way), Caught::By(_));
+        (0..self.ways.len()).filter(|way| self.is_one_off(*way) && missed(way)).collect()
+    }
+
+    /// What passed in company, and would be complained of.
+    fn complaints(&self) -> HashSet<Cell> {
+        let (vacuous, missed) = (self.vacuous(), self.missed());
+        let complained = |(way, test): &Cell| vacuous.contains(test) || missed.contains(way);
+        let in_company = |(way, test): &Cell| self.is_one_off(*way) && self.company.mingles(*test);
+        self.tried_cells().into_iter().filter(|cell| complained(cell) && in_company(cell)).collect()
+    }
+
+    fn vacuous(&self) -> HashSet<usize> {
+        let findings = &self.told().findings;
+        let vacuous = |claim: &Claimed| {
+            [Verdict::Vacuous, Verdict::Withheld].contains(&claim.verdict(&findings.breakages))
+        };
+        (0..findings.claims.len()).filter(|test| vacuous(&findings.claims[*test])).collect()
+    }
+
+    fn tried_cells(&self) -> HashSet<Cell> {
+        let told = self.told();
+        let claims = told.findings.claims.iter().enumerate();
+        claims.flat_map(|(test, claim)| claim.tried.iter().map(move |(way, _)| (*way, test))).collect()
+    }
+}
+
+impl Told<'_> {
+    fn step(&mut self) {
+        self.done += 1;
+        self.progress.step(self.done, self.of);
+    }
+}
+
+/// Those that do not pass together in sound sandboxes do not in broken ones.
+fn try_company(engine: &Engine, plan: &Plan, tests: &[Sound], company: &mut Company) {
+    let places: Vec<usize> = tests.iter().map(|(place, _)| *place).collect();
+    let trials = sound(company.together(&places));
+    let parted = Mutex::new(Vec::new());
+    engine.run_trials(plan, &trials, engine.jobs(), |_, test, outcome| {
+        if !matches!(outcome, Outcome::Passed) {
+            parted.lock().unwrap_or_else(PoisonError::into_inner).push(test);
+        }
+    });
+    for test in parted.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        company.part(test);
+    }
+}
+
+/// Tests in sound sandboxes.
+pub(super) fn sound(groups: Vec<Group>) -> Vec<Trial<'static>> {
+    groups.into_iter().map(|group| Trial { way: 0, group, making: TRIED }).collect()
+}
+
+fn tried(way: &Way) -> Tried {
+    Tried { name: way.name.clone(), kind: way.kind, trouble: None }
+}
+
+/// What is found last of a test under a breakage holds.
+fn record(findings: &mut Findings, (way, test): Cell, outcome: &Outcome) {
+    let tried = &mut findings.claims[test].tried;
+    tried.retain(|(other, _)| *other != way);
+    tried.push((way, outcome.ended()));
+    note_trouble(&mut findings.breakages[way], outcome);
+    if findings.ruined.is_none() && is_ruin(outcome) {
+        findings.ruined = Some(findings.breakages[way].name.clone());
+    }
+}
+
+/// In a sandbox broken so that it has no PID namespace of its own `kill -9 -1` ends whatever is in quarantine.
+fn is_ruin(outcome: &Outcome) -> bool {
+    let gone = NurseryError::Gone.to_string();
+    said(outcome).is_some_and(|said| said.ends_with(&gone))
+}
+
+/// The first trouble is kept: where nothing could be judged it says why.
+fn note_trouble(tried: &mut Tried, outcome: &Outcome) {
+    if tried.trouble.is_none() {
+        tried.trouble = said(outcome);
+    }
+}
