@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use airtight::fact::{Ended, Query, Reading, Unobserved, View};
-use airtight::judge::{Finding, Observations, Verdict, judge, judge_command, queries};
+use airtight::judge::{Evidence, Finding, Observations, Verdict, judge, judge_command, queries};
 use airtight::spec::{Action, Claim, parse};
 use serde_json::{Value, json};
 
@@ -124,6 +124,114 @@ fn a_first_process_that_is_none_has_its_likely_cause() {
 }
 
 #[test]
+fn failures_whose_pattern_is_known_have_their_likely_cause() {
+    let check = |body: &str, inside: Value, others: &[(View, Value)], hint: Option<&str>| {
+        let found = findings(&format!("inside: {{ {body} }}"), &inside, others);
+        assert_eq!(found[0].hint.as_deref(), hint, "{body} of {inside}: {}", found[0].label);
+    };
+    let host = |value: Value| [(View::Host, value)];
+    let control = |value: Value| [(View::Control("inside".to_owned()), value)];
+    check("hostname: { differs_from: host }", json!("vm"), &host(json!("vm")), Some(NO_UTS));
+    check("hostname: box", json!("vm"), &host(json!("vm")), None);
+    let (refused, denied) = (json!({ "failed": "EPERM" }), "attempts: { chroot: { /: denied } }");
+    check(denied, refused.clone(), &control(refused), Some(EVEN_THERE));
+    check(denied, json!("allowed"), &control(json!("allowed")), None);
+    let check = |body: &str, own: &[&str], kind: Option<&str>| {
+        let hint = kind.map(|kind| format!("the same inode: the runtime made no {kind} namespace"));
+        check(&format!("namespaces: {{ {body} }}"), namespaces(own), &host(namespaces(&[])), hint.as_deref());
+    };
+    check("own: [pid, net]", &["pid"], Some("network"));
+    check("own: [pid]", &["pid", "net"], None);
+    check("shared: [user]", &["pid", "net", "mount", "uts", "cgroup", "time"], Some("IPC"));
+    check("shared: [user]", &["user", "pid", "net", "mount", "uts", "cgroup", "time", "ipc"], None);
+    check("mount: { differs_from: host }", &[], Some("mount"));
+    check("mount: { same_as: host }", &["mount"], None);
+}
+
+/// A sandbox's own namespaces are new to it, and joined to who came later; and what the host was not asked cannot be held against it.
+#[test]
+fn a_posture_is_held_against_the_host_and_the_sandboxes_that_run() {
+    let check = |view: &str, word: &str, verdict: &str| {
+        let claim = claim(&format!(
+            "steps: [{{ join: later }}, {{ {view}: {{ posture: {{ namespaces: {{ pid: {word} }} }} }} }}]"
+        ));
+        let seen = &claim.steps[1].seen;
+        let (mut observations, mut more) = (Observations::default(), Observations::default());
+        for (view, query) in queries(seen) {
+            let links = if view == View::Host { namespaces(&[]) } else { namespaces(&["pid"]) };
+            more.insert(view, query, Ok(reading(json!({ "namespaces": links }))));
+        }
+        more.insert_sandbox("inside".to_owned(), Ok(reading(namespaces(&["pid"]))));
+        observations.extend(more);
+        let found = in_words(&judge(seen, &observations));
+        assert!(found.starts_with(verdict), "{view} {word}: {found}");
+    };
+    check("outside", "new", "held");
+    check("outside", "joined first", "failed: expected \"joined first\", observed \"new\"");
+    check("outside later", "joined first", "held");
+    check("outside later", "new", "failed: expected \"new\", observed \"joined first\"");
+}
+
+/// What the host is asked for is its posture, whatever the fact is called.
+#[test]
+fn helpers_are_held_against_the_posture_of_the_host() {
+    let claim = claim("outside: { helpers: empty }");
+    let mut observations = Observations::default();
+    for (view, query) in queries(&claim.steps[0].seen) {
+        let value =
+            if query.fact == "posture" { json!({ "namespaces": namespaces(&[]) }) } else { json!([]) };
+        observations.insert(view, query, Ok(reading(value)));
+    }
+    assert_eq!(in_words(&judge(&claim.steps[0].seen, &observations)), "held");
+}
+
+const NO_UTS: &str = "the runtime made no UTS namespace";
+const EVEN_THERE: &str =
+    "the attempt is refused even where nothing restricts it: it may need root, or a newer kernel";
+
+/// The namespaces of a process that shares with the host all but those of its own.
+fn namespaces(own: &[&str]) -> Value {
+    let names = ["pid", "ipc", "net", "mount", "uts", "cgroup", "time", "user"];
+    let link = |name: &str| format!("{name}:[{}]", if own.contains(&name) { 2 } else { 1 });
+    names.into_iter().map(|name| (name.to_owned(), Value::from(link(name)))).collect()
+}
+
+#[test]
+fn evidence_is_what_each_viewpoint_shows_of_the_field_that_was_judged() {
+    let check = |body: &str, inside: Result<Value, &str>, host: Result<Value, &str>, lines: [&str; 2]| {
+        let claim = claim(&format!("inside: {{ {body} }}"));
+        let mut observations = Observations::default();
+        let (view, query) = queries(&claim.steps[0].seen).remove(0);
+        for (view, observed) in [(view, inside), (View::Host, host)] {
+            let answer = observed.map(reading).map_err(|reason| Unobserved::because(&reason));
+            observations.insert(view, query.clone(), answer);
+        }
+        // Of another query.
+        let other = Query { fact: "hostname".to_owned(), argument: String::new() };
+        observations.insert(View::Host, other, Ok(reading(json!("vm"))));
+        let verdict = judge(&claim.steps[0].seen, &observations);
+        let (Verdict::Failed(found) | Verdict::Broken(found)) = verdict else { panic!("{body} holds") };
+        assert_eq!(found[0].evidence.iter().map(line).collect::<Vec<_>>(), lines, "{body}");
+    };
+    let body = "uname: { release: \"6.2\" }";
+    let release = |release: &str| Ok(json!({ "release": release, "version": "#1" }));
+    let inside = "inside uname.release: \"6.1\"";
+    check(body, release("6.1"), release("6.1"), [inside, "host uname.release: \"6.1\" (the same)"]);
+    check(body, release("6.1"), release("5.4"), [inside, "host uname.release: \"5.4\""]);
+    check(body, release("6.1"), Err("cut"), [inside, "host uname.release: nothing (cut)"]);
+    check(body, Err("gone"), Err("cut"), ["inside uname: nothing (gone)", "host uname: nothing (cut)"]);
+    let file = "files: { /etc/hosts: two }";
+    let (host, inside) = ("host files /etc/hosts: \"one\" (the same)", "inside files /etc/hosts: \"one\"");
+    check(file, Ok(json!("one")), Ok(json!("one")), [inside, host]);
+}
+
+fn line(evidence: &Evidence) -> String {
+    let value = evidence.value.as_ref().map_or("nothing".to_owned(), Value::to_string);
+    let note = if evidence.note.is_empty() { String::new() } else { format!(" ({})", evidence.note) };
+    format!("{} {}: {value}{note}", evidence.view, evidence.fact)
+}
+
+#[test]
 fn commands_are_judged_by_their_end_and_output() {
     let check = |body: &str, ended: Ended, stdout: &str, verdict: &str| {
         let claim = claim(body);
@@ -175,7 +283,14 @@ fn lines_that_differ_are_shown_as_a_diff() {
     assert!(diff.contains("-b\n+B\n"), "{diff}");
 }
 
-fn check_inside(body: &str, observed: &Value, others: &[(View, Value)], expected: &str) {
+fn findings(body: &str, observed: &Value, others: &[(View, Value)]) -> Vec<Finding> {
+    match judged(body, observed, others) {
+        Verdict::Failed(found) | Verdict::Broken(found) => found,
+        other => panic!("{body} of {observed}: {}", in_words(&other)),
+    }
+}
+
+fn judged(body: &str, observed: &Value, others: &[(View, Value)]) -> Verdict {
     let claim = claim(body);
     let mut observations = Observations::default();
     for (view, query) in queries(&claim.steps[0].seen) {
@@ -185,7 +300,11 @@ fn check_inside(body: &str, observed: &Value, others: &[(View, Value)], expected
             insert(&mut observations, view, query, value);
         }
     }
-    let found = in_words(&judge(&claim.steps[0].seen, &observations));
+    judge(&claim.steps[0].seen, &observations)
+}
+
+fn check_inside(body: &str, observed: &Value, others: &[(View, Value)], expected: &str) {
+    let found = in_words(&judged(body, observed, others));
     let (word, fragment) = expected.split_once(": ").unwrap_or((expected, ""));
     assert!(
         found.starts_with(word) && found.contains(fragment),
