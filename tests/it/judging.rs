@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use airtight::fact::{Ended, Query, Reading, Unobserved, View};
-use airtight::judge::{Evidence, Finding, Observations, Verdict, judge, judge_command, queries};
+use airtight::judge::{
+    Evidence, Finding, Observations, Verdict, judge, judge_command, needs_sandboxes, queries,
+};
 use airtight::spec::{Action, Claim, parse};
 use serde_json::{Value, json};
 
@@ -183,6 +185,16 @@ fn helpers_are_held_against_the_posture_of_the_host() {
         observations.insert(view, query, Ok(reading(value)));
     }
     assert_eq!(in_words(&judge(&claim.steps[0].seen, &observations)), "held");
+}
+
+#[test]
+fn the_namespaces_of_the_sandboxes_are_needed_for_a_posture() {
+    for (body, needed) in
+        [("posture: { umask: \"0022\" }", true), ("helpers: empty", true), ("pid: 1", false)]
+    {
+        let claim = claim(&format!("outside: {{ {body} }}"));
+        assert_eq!(needs_sandboxes(&claim.steps[0].seen), needed, "{body}");
+    }
 }
 
 const NO_UTS: &str = "the runtime made no UTS namespace";
