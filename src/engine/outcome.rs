@@ -110,6 +110,8 @@ pub struct Summary {
     pub required: usize,
     /// How many sandboxes were started, controls among them.
     pub sandboxes: usize,
+    /// How many of them were controls.
+    pub controls: usize,
 }
 
 impl Summary {

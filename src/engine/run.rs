@@ -41,12 +41,20 @@ pub struct Engine {
     options: Options,
     /// What controls have answered, by their settings and what they were asked.
     controls: Mutex<HashMap<String, Vec<Answer>>>,
+    /// How many controls were started.
+    controls_started: AtomicUsize,
 }
 
 impl Engine {
     /// With a nursery that was started before any thread.
     pub fn new(nursery: Nursery, options: Options) -> Result<Self, ImageError> {
-        Ok(Self { nursery, images: Images::open()?, options, controls: Mutex::default() })
+        Ok(Self {
+            nursery,
+            images: Images::open()?,
+            options,
+            controls: Mutex::default(),
+            controls_started: AtomicUsize::new(0),
+        })
     }
 
     /// Runs the plan's tests that `chosen` says, and tells the listener.
@@ -63,11 +71,13 @@ impl Engine {
                 });
             }
         }
-        let before = self.nursery.sandboxes();
+        let started = || (self.nursery.sandboxes(), self.controls_started.load(Ordering::Relaxed));
+        let before = started();
         self.run_groups(plan, &telling);
         let Telling { listener, mut summary, .. } =
             telling.into_inner().unwrap_or_else(PoisonError::into_inner);
-        summary.sandboxes = self.nursery.sandboxes() - before;
+        let after = started();
+        (summary.sandboxes, summary.controls) = (after.0 - before.0, after.1 - before.1);
         listener.hear(&Event::Finished { summary: &summary, took: began.elapsed() });
         summary
     }
@@ -160,6 +170,11 @@ impl Engine {
     /// Whether a control that has been asked once need not be asked again.
     pub(super) const fn remembers_controls(&self) -> bool {
         self.options.remember_controls
+    }
+
+    /// A control is started.
+    pub(super) fn count_control(&self) {
+        self.controls_started.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What a control has answered.

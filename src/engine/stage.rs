@@ -182,6 +182,7 @@ impl<'a> Stage<'a> {
         if !self.controls.contains_key(name) {
             let settings = native::without_restrictions(&self.settings(name)?);
             let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
+            self.engine.count_control();
             let sandbox = self.start_by(runtime, &settings, First::Agent, deadline, None)?;
             self.controls.insert(name.to_owned(), sandbox);
         }

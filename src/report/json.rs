@@ -29,6 +29,7 @@ struct SummaryLine<'a> {
     reasons: &'a BTreeMap<String, usize>,
     required: usize,
     sandboxes: usize,
+    controls: usize,
     milliseconds: u128,
 }
 
@@ -59,6 +60,7 @@ impl Listener for Json {
                 reasons: &summary.reasons,
                 required: summary.required,
                 sandboxes: summary.sandboxes,
+                controls: summary.controls,
                 milliseconds: took.as_millis(),
             }),
         };

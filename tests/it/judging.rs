@@ -97,6 +97,7 @@ fn three_valued_logic() {
     check("{ any_of: [{ version: x }, { release: \"6.1\" }] }", "held");
     check("{ any_of: [{ version: x }, { release: \"6.2\" }] }", "broken");
     check("{ version: { same_as: host } }", "broken");
+    check("{ any_of: [{ release: { same_as: host } }, { version: x }] }", "held");
     check("{ release: { differs_from: host } }", "failed: the same as host");
 }
 
@@ -215,7 +216,7 @@ fn evidence_is_what_each_viewpoint_shows_of_the_field_that_was_judged() {
         let mut observations = Observations::default();
         let (view, query) = queries(&claim.steps[0].seen).remove(0);
         for (view, observed) in [(view, inside), (View::Host, host)] {
-            let answer = observed.map(reading).map_err(|reason| Unobserved::because(&reason));
+            let answer = observed.map(reading).map_err(Unobserved::because);
             observations.insert(view, query.clone(), answer);
         }
         // Of another query.
@@ -313,6 +314,26 @@ fn judged(body: &str, observed: &Value, others: &[(View, Value)]) -> Verdict {
         }
     }
     judge(&claim.steps[0].seen, &observations)
+}
+
+/// The whole of a posture from each viewpoint would bury what differs.
+#[test]
+fn the_parts_of_a_posture_that_differ_are_told_as_one_diff() {
+    let told = |body: &str, observed: Value| {
+        let found = findings(&format!("inside: {{ {body} }}"), &observed, &[(View::Host, json!({}))]);
+        let diff = found[0].diff.clone().unwrap_or_default();
+        (found.len(), found[0].label.clone(), found[0].evidence.is_empty(), diff)
+    };
+    let observed = json!({ "umask": "0022", "oom_score_adj": 5 });
+    let (count, label, bare, diff) = told("posture: { umask: \"0077\", oom_score_adj: 0 }", observed);
+    assert_eq!(
+        (count, label.as_str(), bare),
+        (1, "2 fields are not as expected: umask, oom_score_adj", true)
+    );
+    assert!(diff.contains("umask") && diff.contains("oom_score_adj"), "{diff}");
+    let observed = json!({ "release": "6.1", "version": "#1" });
+    let (count, label, bare, _) = told("uname: { release: a, version: b }", observed);
+    assert_eq!((count, label.as_str(), bare), (2, "expected \"a\", observed \"6.1\"", false));
 }
 
 fn check_inside(body: &str, observed: &Value, others: &[(View, Value)], expected: &str) {
