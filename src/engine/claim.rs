@@ -8,11 +8,8 @@ use super::stage::{Stage, StageError};
 use crate::fact::{Query, View};
 use crate::judge::{Finding, Observations, Verdict, judge, needs_sandboxes, queries};
 use crate::plan::{Skip, Test};
-use crate::spec::{Action, Claim, Pace, Seen, Step};
+use crate::spec::{Action, Claim, Pace, Seen, Step, TIMEOUT};
 use crate::sys::pipe;
-
-/// The time limit of a claim that sets none.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long `within` and `stays` wait between two looks: little at first, then more.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::about;
 use super::checks;
 use super::decode::decode;
 use super::head::{CLAIM_KEYS, ClaimHead, Issue, STEP_KEYS};
-use super::model::{Action, Claim, KnownIssue, Step};
+use super::model::{Action, Claim, KnownIssue, Pace, Step, TIMEOUT};
 use super::problem::Notes;
 use super::rows::{self, Values, Variables};
 use super::scope::Scope;
@@ -136,6 +137,7 @@ fn claim(entry: &Entry, node: &Node, row: String, scope: &Scope, notes: &mut Not
         expects_nothing(entry, &steps, notes);
     }
     anywhere_for_a_reason(&head, &head_node, scope, notes);
+    longer_than_allowed(&head, &steps, scope, notes);
     let about = about::of_claim(&head, &head_node, notes);
     let (with, holds_anywhere) = (head.with.clone(), head.holds_anywhere);
     let known_issues = known_issues(head, &head_node, notes);
@@ -199,6 +201,22 @@ fn expects_nothing(entry: &Entry, steps: &[Step], notes: &mut Notes) {
     let what = if host { "only of the host" } else { "nothing" };
     let problem = notes.error(entry.at, format!("the claim `{}` expects {what}", entry.key), "");
     problem.help("expect something of a sandbox: `inside`, `outside`, `run` or `exec`");
+}
+
+/// What must stay so for longer than the claim may take can never be seen.
+fn longer_than_allowed(head: &ClaimHead, steps: &[Step], scope: &Scope, notes: &mut Notes) {
+    let limit = head.timeout.map(|span| span.0).or(scope.timeout).unwrap_or(TIMEOUT);
+    let mut waited = Duration::ZERO;
+    for step in steps {
+        let Pace::Stays(long) = step.pace else { continue };
+        waited += long;
+        if waited >= limit {
+            let message =
+                format!("what stays so for {waited:?} is not seen in the claim's time of {limit:?}");
+            notes.error(step.at, message, "").help("give the claim a longer `timeout`");
+            return;
+        }
+    }
 }
 
 fn known_issues(head: ClaimHead, node: &Node, notes: &mut Notes) -> Vec<KnownIssue> {

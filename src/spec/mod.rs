@@ -31,7 +31,7 @@ mod values;
 pub use load::{load, parse};
 pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,
-    Seen, Sender, Spec, Step, Words,
+    Seen, Sender, Spec, Step, TIMEOUT, Words,
 };
 pub(crate) use problem::bytes;
 pub use problem::{Problem, Problems};

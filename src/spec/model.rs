@@ -13,6 +13,9 @@ use crate::fact::{Attempt, Fact, View};
 use super::settings::Settings;
 use super::source::Source;
 
+/// The time limit of a claim that sets none.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// One spec file, decoded.
 #[derive(Debug, Clone)]
 pub struct Spec {
@@ -54,7 +57,7 @@ pub struct About {
     pub needs: Vec<Need>,
     /// The runtimes it is restricted to; empty: not restricted.
     pub runtimes: Vec<String>,
-    /// The time limit.
+    /// The time limit; for want of one a claim has that of its scenario, and else [`TIMEOUT`].
     pub timeout: Option<Duration>,
 }
 

@@ -74,7 +74,8 @@ fn scenario(
     checks::sentence(&head.scenario, at, "scenario", notes);
     let sandboxes = sandboxes(&head, &node, notes);
     let (has_why, names) = (head.why.is_some(), sandboxes.keys().cloned().collect());
-    let scope = Scope { has_why, sandboxes: names, ..Scope::default() };
+    let timeout = head.timeout.map(|span| span.0);
+    let scope = Scope { has_why, timeout, sandboxes: names, ..Scope::default() };
     let mut all =
         node.entry("claims").map(|entry| claims(entry, row, &scope, used, notes)).unwrap_or_default();
     all.extend(used_blocks(&node, documents, &scope, notes));

@@ -1,5 +1,7 @@
 //! The viewpoints that a place of a spec may name.
 
+use std::time::Duration;
+
 use crate::fact::{Vantage, View};
 
 use super::expectations::Frame;
@@ -12,6 +14,8 @@ use super::tree::Node;
 pub(super) struct Scope {
     /// Whether the scenario says why.
     pub(super) has_why: bool,
+    /// The scenario's time limit for each claim.
+    pub(super) timeout: Option<Duration>,
     /// The sandboxes, in order; never empty once built.
     pub(super) sandboxes: Vec<String>,
     /// The agents that joined.

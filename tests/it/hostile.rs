@@ -65,8 +65,9 @@ fn a_command_that_does_not_end_is_ended() {
 
 #[test]
 fn what_was_watched_for_too_short_a_time_does_not_pass() {
-    let cut = "before the 5s for which it must stay so; raise its `timeout`";
-    check(&[("image: base", "timeout: 1s, steps: [{ stays: 5s, inside: { pid: 1 } }]", 4, cut)]);
+    let cut = "before the 1.5s for which it must stay so; raise its `timeout`";
+    let slow = "timeout: 2s, steps: [{ exec: sleep 1 }, { stays: 1500ms, inside: { pid: 1 } }]";
+    check(&[("image: base", slow, 4, cut)]);
 }
 
 #[test]
