@@ -43,6 +43,8 @@ pub struct Problem {
     pub also: Option<(Span, String)>,
     /// The mend.
     pub help: Option<String>,
+    /// How often the same is wrong at the same place with other values, in other rows.
+    pub alike: usize,
 }
 
 impl Problems {
@@ -87,13 +89,28 @@ impl Problem {
         self
     }
 
+    /// Whether it is the same at the same place, whatever the value.
+    fn is_alike(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source) && self.at == other.at && self.message == other.message
+    }
+
+    /// What stands beside the underlined text.
+    fn beside(&self) -> String {
+        match self.alike {
+            0 => self.label.clone(),
+            1 => format!("{}; and 1 more row", self.label),
+            more => format!("{}; and {more} more rows", self.label),
+        }
+    }
+
     /// As text for a terminal.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let path = self.source.path.display().to_string();
         let text = self.source.text.as_str();
         let primary = AnnotationKind::Primary.span(bytes(text, self.at));
-        let primary = if self.label.is_empty() { primary } else { primary.label(self.label.as_str()) };
+        let label = self.beside();
+        let primary = if self.label.is_empty() { primary } else { primary.label(label.as_str()) };
         let mut snippet = Snippet::source(text).path(path).annotation(primary);
         if let Some((at, label)) = &self.also {
             snippet =
@@ -152,7 +169,7 @@ impl Notes {
         let (message, label) = (short(message.into()), short(label.into()));
         let source = Arc::clone(&self.source);
         self.list.truncate(KEPT);
-        self.list.push(Problem { source, at, message, label, also: None, help: None });
+        self.list.push(Problem { source, at, message, label, also: None, help: None, alike: 0 });
         let last = self.list.len() - 1;
         &mut self.list[last]
     }
@@ -179,12 +196,13 @@ impl Notes {
         self.made += other.made;
     }
 
-    /// The problems in the order of their lines, each once: a row of `for_each` repeats those of the row before.
+    /// The problems in the order of their lines, each once: a row of `for_each` repeats those of the row before, maybe with another value.
     pub(super) fn into_problems(self) -> Problems {
         let mut list: Vec<Problem> = Vec::new();
         for problem in self.list {
-            if !list.contains(&problem) {
-                list.push(problem);
+            match list.iter_mut().find(|known| known.is_alike(&problem)) {
+                Some(known) => known.alike += usize::from(known.label != problem.label),
+                None => list.push(problem),
             }
         }
         list.sort_by(|left, right| (&left.source.path, left.at).cmp(&(&right.source.path, right.at)));
