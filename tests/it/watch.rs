@@ -86,10 +86,14 @@ impl Place {
         command
     }
 
-    /// Starts it, with its output in a file.
+    /// Starts it, with its output in a file; under nohup(1) it hears of hangups nevertheless.
     pub(crate) fn start(&self, spec: &str, runtime: &str) -> Watched<'_> {
         let output = File::create(self.path("output")).unwrap();
-        let mut command = self.command(spec, runtime);
+        let run = self.command(spec, runtime);
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP").arg(run.get_program()).args(run.get_args());
+        command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env_remove("AIRTIGHT_REQUIRE").stdin(Stdio::null()).current_dir(self.directory.path());
         self.watch(command.stdout(output.try_clone().unwrap()).stderr(output))
     }
 
