@@ -92,3 +92,35 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn field(name: &'static str, kind: Kind) -> Field {
+        Field { name, kind, brief: "" }
+    }
+
+    const ALIKE: Kind = Kind::Record(&[field("a", Kind::Int), field("b", Kind::Int)]);
+    const MIXED: Kind = Kind::Record(&[field("a", Kind::Int), field("b", Kind::Text)]);
+
+    #[test]
+    fn what_is_in_a_value_has_the_kind_that_all_of_it_has() {
+        assert_eq!(Kind::List(&Kind::Int).of_elements(), Some(Kind::Int));
+        assert_eq!(Kind::Any.of_elements(), Some(Kind::Any));
+        assert_eq!(MIXED.of_elements(), None);
+        for (kind, others) in [(ALIKE, Kind::Int), (MIXED, Kind::Any), (Kind::Map(&Kind::Text), Kind::Text)] {
+            assert_eq!(kind.of_others(), others, "{kind:?}");
+        }
+        for (kind, a) in [(MIXED, Kind::Int), (Kind::Map(&Kind::Text), Kind::Text), (Kind::Any, Kind::Any)] {
+            assert_eq!(kind.of_field("a"), a, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn records_of_records_of_records_are_deep() {
+        const FLAT: Kind = Kind::Record(&[field("alike", ALIKE)]);
+        const DEEP: Kind = Kind::Record(&[field("flat", FLAT)]);
+        assert_eq!([ALIKE, FLAT, DEEP].map(|kind| kind.is_deep()), [false, false, true]);
+    }
+}

@@ -59,6 +59,8 @@ fn what_the_host_lacks_is_not_measured() {
     check("absent", nothing.clone(), there.clone(), "held");
     check("absent", nothing.clone(), nothing.clone(), "not measured: the host has no such path");
     check("{ not: absent }", nothing.clone(), nothing.clone(), "not measured: the host has no such path");
+    check("{ target: /etc }", there.clone(), there.clone(), "failed: there is no `target`");
+    check("{ can_read: true }", nothing.clone(), there.clone(), "failed: there is no `can_read`");
     check("readable", nothing, there.clone(), "failed: observed nothing there");
     check("readable", there.clone(), there.clone(), "broken: `can_read` was not observed");
     check("{ not: { can_write: true } }", there.clone(), there, "broken: `can_write` was not observed");
@@ -74,6 +76,13 @@ fn lists_name_what_differs() {
     check("[4711, 1]", json!([4711]), "failed: missing [1]");
     check("[1]", json!([4711, 1]), "failed: besides [4711]");
     check("[1, 1]", json!([1]), "failed: missing [1]");
+    let told = |expected: &str, observed: Value, label: &str| {
+        let found = findings(&format!("inside: {{ nspid: {expected} }}"), &observed, &[]);
+        assert_eq!(found.last().map(|finding| finding.label.as_str()), Some(label), "{observed}");
+        assert_eq!(found.len(), 3, "{observed}");
+    };
+    told("{ each: { at_least: 9 } }", json!([1, 2, 3]), "expected at least 9, observed 3");
+    told("{ each: { at_least: 9 } }", json!([1, 2, 3, 4, 5]), "expected at least 9, observed 3; and 2 more");
     check("{ each: { at_least: 1 } }", json!([]), "failed: nothing is in it, so `each` says nothing");
     check("{ none: 0 }", json!([]), "failed: nothing is in it, so `none` says nothing");
     check("{ count: 2 }", json!([1]), "failed: expected 2 elements, observed 1: [1]");
