@@ -194,3 +194,20 @@ fn cgroup(limits: &Limits) -> CgroupLimits {
         cpu: limits.cpu.map(|percent| percent.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_sandbox_owns_is_set() {
+        let check = |name: &str, network: Option<Network>, set: bool| {
+            let sysctls = [(name.to_owned(), "1".to_owned())].into_iter().collect();
+            let settings = Settings { sysctls: Some(sysctls), network, ..Settings::default() };
+            assert_eq!(check(&settings).is_ok(), set, "{name} {network:?}");
+        };
+        check("net.ipv4.ip_forward", None, true);
+        check("net.ipv4.ip_forward", Some(Network::Host), false);
+        check("vm.swappiness", None, false);
+    }
+}

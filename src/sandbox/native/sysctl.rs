@@ -3,12 +3,13 @@
 use crate::spec::Namespace;
 
 /// The namespace that owns a parameter, by its dotted name; `None`: it is the whole machine's (the kernel's
-/// Documentation/admin-guide/sysctl/, `namespaces(7)`, `ipc_namespaces(7)`, `pid_namespaces(7)`).
+/// Documentation/admin-guide/sysctl/, `namespaces(7)`, `ipc_namespaces(7)`, `pid_namespaces(7)`). `kernel.pid_max` is the machine's before
+/// Linux 6.14, and counts as that.
 pub(super) fn owner(name: &str) -> Option<Namespace> {
     let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
     match name {
         "kernel.hostname" | "kernel.domainname" => Some(Namespace::Uts),
-        "kernel.pid_max" | "kernel.ns_last_pid" => Some(Namespace::Pid),
+        "kernel.ns_last_pid" => Some(Namespace::Pid),
         "kernel.sem" | "kernel.auto_msgmni" => Some(Namespace::Ipc),
         _ if begins(&["kernel.shm", "kernel.msg", "kernel.sem_next_id", "fs.mqueue."]) => {
             Some(Namespace::Ipc)
@@ -33,7 +34,14 @@ mod tests {
         check("kernel.sem", Some(Namespace::Ipc));
         check("fs.mqueue.queues_max", Some(Namespace::Ipc));
         check("kernel.ns_last_pid", Some(Namespace::Pid));
-        for name in ["vm.swappiness", "kernel.core_pattern", "fs.file-max", "kernel.shield", "kernel.sysrq"] {
+        for name in [
+            "vm.swappiness",
+            "kernel.core_pattern",
+            "fs.file-max",
+            "kernel.pid_max",
+            "kernel.shield",
+            "kernel.sysrq",
+        ] {
             check(name, None);
         }
     }
