@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::command::{Idle, Liar, Null, Unshare};
+use super::command::{Idle, Liar, Null, catalogue};
 use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
@@ -139,8 +139,8 @@ fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; it said: {}", stderr.trim_end()) }
 }
 
-/// All runtimes.
-static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
+/// The runtimes that are no files.
+static BUILT_IN: [&dyn Runtime; 2] = [&Native, &Null];
 
 /// What is no sandbox, whatever it claims to be, each with what it is.
 pub fn nulls() -> Vec<(&'static str, &'static dyn Runtime)> {
@@ -159,10 +159,19 @@ pub fn pretenders() -> Vec<(&'static str, &'static dyn Runtime)> {
 
 /// The runtime of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
-    RUNTIMES.iter().find(|runtime| runtime.name() == name).copied()
+    let built_in = BUILT_IN.iter().find(|runtime| runtime.name() == name).copied();
+    built_in.or_else(|| catalogue::by_name(name).map(|runtime| runtime as &dyn Runtime))
 }
 
 /// The names of all runtimes.
-pub fn names() -> Vec<&'static str> {
-    RUNTIMES.iter().map(|runtime| runtime.name()).collect()
+pub fn names() -> Vec<String> {
+    BUILT_IN.iter().map(|runtime| runtime.name().to_owned()).chain(catalogue::names()).collect()
+}
+
+/// Adds the runtime that a file describes, and says its name.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn add_runtime(path: &Path) -> Result<&'static str, crate::spec::Problems> {
+    catalogue::add(path)
 }

@@ -60,7 +60,7 @@ fn launch(
     poisoned: bool,
     streams: [i32; 3],
 ) -> Result<Process, NurseryError> {
-    nursery.make(&Request::Launch(Launch { argv, root: None, poisoned }), streams)
+    nursery.make(&Request::Launch(Launch { argv, root: None, beside: None, poisoned }), streams)
 }
 
 /// Further processes run on the host as well.
