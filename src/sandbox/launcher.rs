@@ -13,11 +13,14 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{execvpe, setsid};
 
 use super::native::poison::pour_all;
-use super::native::root::{Place, ROOT, bind_host, lay_image, raise_root, raise_stage};
+use super::native::root::{Place, ROOT, bind_host, find, lay_image, raise_root, raise_stage};
 use super::native::{Identity, c_strings, show_root, wait_for_go};
 use super::nursery::{HostView, Launch, MARK, Report};
 use super::run_directory::RunDirectory;
 use crate::sys::{self, Failure, Result};
+
+/// Where a runtime keeps what it knows of its sandboxes, on the stage.
+pub(super) const STATE: &str = "state";
 
 /// Prepares and executes; what goes wrong is reported.
 pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> ! {
@@ -49,6 +52,11 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     for (source, target) in &root.binds {
         bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
     }
+    for path in &root.places {
+        let place = if path.ends_with('/') { Place::Directory } else { Place::File };
+        find(&rootfs, path.trim_end_matches('/'), place)?;
+    }
+    fs::create_dir(STATE).map_err(|error| Failure::from_io("mkdir", &[&STATE], &error))?;
     root.files.iter().try_for_each(|(path, text)| write(path, text))?;
     dress(&root.host)?;
     show_root(line, &root.stage.join(ROOT))

@@ -7,13 +7,29 @@ use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
 use crate::agent::ChannelError;
-use crate::spec::Settings;
+use crate::spec::{Problems, Settings};
 use crate::sys::Failure;
 
 /// What makes sandboxes.
 pub trait Runtime: Send + Sync {
     /// Its name: `native`.
     fn name(&self) -> &'static str;
+
+    /// What it is, in a sentence.
+    fn about(&self) -> &str;
+
+    /// Its version, asked of the program itself.
+    ///
+    /// # Errors
+    /// It does not say.
+    fn version(&self, _nursery: &Nursery, _deadline: std::time::Instant) -> Result<String, String> {
+        Ok(env!("CARGO_PKG_VERSION").to_owned())
+    }
+
+    /// What is to be known of it, for `airtight runtime show`.
+    fn manual(&self) -> String {
+        format!("{}: {}\n", self.name(), self.about())
+    }
 
     /// Whether what is done in its sandboxes is not done to the host itself.
     fn isolates(&self) -> bool {
@@ -172,6 +188,14 @@ pub fn names() -> Vec<String> {
 ///
 /// # Errors
 /// Everything that is wrong with the file.
-pub fn add_runtime(path: &Path) -> Result<&'static str, crate::spec::Problems> {
+pub fn add_runtime(path: &Path) -> Result<&'static str, Problems> {
     catalogue::add(path)
+}
+
+/// Adds the runtimes of the user's own folder.
+///
+/// # Errors
+/// Everything that is wrong with one of its files.
+pub fn add_users_runtimes() -> Result<(), Problems> {
+    catalogue::add_users()
 }

@@ -6,13 +6,24 @@ use std::sync::{Mutex, PoisonError};
 
 use super::definition::Definition;
 use super::runtime::CommandLine;
+use crate::sandbox::Runtime as _;
 use crate::spec::{Problems, load_as};
 
 /// Those that come with airtight: `catalogue/NAME.yaml`.
 const BUNDLED: &[(&str, &str)] = &[
     ("bwrap", include_str!("catalogue/bwrap.yaml")),
+    ("crun", include_str!("catalogue/crun.yaml")),
+    ("firejail", include_str!("catalogue/firejail.yaml")),
+    ("hakoniwa", include_str!("catalogue/hakoniwa.yaml")),
+    ("lxc", include_str!("catalogue/lxc.yaml")),
+    ("minijail", include_str!("catalogue/minijail.yaml")),
+    ("nsjail", include_str!("catalogue/nsjail.yaml")),
     ("runc", include_str!("catalogue/runc.yaml")),
+    ("runsc", include_str!("catalogue/runsc.yaml")),
+    ("syd", include_str!("catalogue/syd.yaml")),
+    ("systemd-nspawn", include_str!("catalogue/systemd-nspawn.yaml")),
     ("unshare", include_str!("catalogue/unshare.yaml")),
+    ("youki", include_str!("catalogue/youki.yaml")),
 ];
 
 /// Those that have been read, by their names. A runtime lives as long as the program.
@@ -43,10 +54,26 @@ pub(in crate::sandbox) fn by_name(name: &str) -> Option<&'static CommandLine> {
 /// # Errors
 /// Everything that is wrong with the file.
 pub(in crate::sandbox) fn add(path: &Path) -> Result<&'static str, Problems> {
-    decode(path, None).map(|definition| {
-        use crate::sandbox::Runtime as _;
-        keep(definition).name()
-    })
+    decode(path, None).map(|definition| keep(definition).name())
+}
+
+/// Adds those of the user's own folder, `$XDG_CONFIG_HOME/airtight/runtimes/*.yaml`.
+///
+/// # Errors
+/// Everything that is wrong with one of them.
+pub(in crate::sandbox) fn add_users() -> Result<(), Problems> {
+    let Some(folder) = users_folder() else { return Ok(()) };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    paths.iter().try_for_each(|path| add(path).map(drop))
+}
+
+fn users_folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let config = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))?;
+    Some(config.join("airtight/runtimes"))
 }
 
 fn bundled(name: &str) -> Option<&'static str> {
@@ -58,7 +85,7 @@ fn decode(path: &Path, text: Option<&str>) -> Result<Definition, Problems> {
 }
 
 fn keep(definition: Definition) -> &'static CommandLine {
-    let name = definition.runtime.clone();
+    let name = definition.runtime.0.clone();
     let runtime: &'static CommandLine = Box::leak(Box::new(CommandLine::new(definition)));
     read().insert(name, runtime);
     runtime
@@ -76,8 +103,7 @@ mod tests {
     fn each_file_is_well_formed_and_named_as_its_runtime() {
         for (name, text) in BUNDLED {
             let definition = decode(&PathBuf::from(format!("{name}.yaml")), Some(text)).unwrap();
-            assert_eq!(definition.runtime, *name);
-            assert!(regex::Regex::new(&definition.version.matches).is_ok(), "{name}");
+            assert_eq!(definition.runtime.0, *name);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a runtime's YAML file says: how it is found, run, and asked, and how each setting of a sandbox is spelled for it.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use regex::Regex;
+use serde::{Deserialize, Deserializer, de};
 
 use super::words::Word;
 use crate::spec::{Namespace, Settings};
@@ -11,7 +12,7 @@ use crate::spec::{Namespace, Settings};
 #[serde(deny_unknown_fields)]
 pub(super) struct Definition {
     /// Its name, which is its file's too.
-    pub(super) runtime: String,
+    pub(super) runtime: Name,
     /// One sentence.
     pub(super) about: String,
     /// Its documentation.
@@ -38,6 +39,9 @@ pub(super) struct Definition {
     /// Mounts of the host that it must not see: they are unmounted in its own mount namespace.
     #[serde(default)]
     pub(super) unmount: Vec<String>,
+    /// Directories and, without a slash at their end, empty files that it needs in a root filesystem, and makes in none.
+    #[serde(default)]
+    pub(super) places: Vec<String>,
     /// Files that it must find in other than the host's form, in its own mount namespace: path and text.
     #[serde(default)]
     pub(super) files: IndexMap<String, String>,
@@ -72,7 +76,49 @@ pub(super) struct Version {
     /// What prints it.
     pub(super) run: Vec<Word>,
     /// A pattern whose first group is the version.
-    pub(super) matches: String,
+    pub(super) matches: Pattern,
+}
+
+/// A runtime's name: a word of a command line, and of a test's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name(pub(super) String);
+
+/// The names that airtight gives itself.
+const TAKEN: [&str; 6] = ["native", "none", "all", "exit-0", "exit-1", "liar"];
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let is_word = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if name.is_empty() || !is_word(&name) {
+            return Err(de::Error::custom(format!("`{name}` is no name: write lower-case letters, digits and hyphens")));
+        }
+        if TAKEN.contains(&name.as_str()) {
+            return Err(de::Error::custom(format!("the name `{name}` is taken: give the runtime another")));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A regular expression.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern(pub(super) Regex);
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |error: regex::Error| {
+            let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
+            de::Error::custom(format!("`{text}` is not a regular expression: {reason}"))
+        };
+        Regex::new(&text).map(Self).map_err(wrong)
+    }
 }
 
 /// What a runtime needs of who runs it.

@@ -27,6 +27,10 @@ impl Runtime for Idle {
         self.name
     }
 
+    fn about(&self) -> &str {
+        "Nothing: what it starts ends at once."
+    }
+
     fn check(&self, _: &Settings) -> Result<(), Cannot> {
         Ok(())
     }

@@ -30,6 +30,10 @@ impl Runtime for Liar {
         "liar"
     }
 
+    fn about(&self) -> &str {
+        "A liar in the place of the agent."
+    }
+
     /// What the honest sandbox can be.
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
         Native.check(settings)

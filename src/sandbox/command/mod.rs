@@ -8,6 +8,7 @@ mod door;
 mod found;
 mod idle;
 mod liar;
+mod manual;
 mod null;
 mod oci;
 mod runtime;

@@ -20,6 +20,10 @@ impl Runtime for Null {
         "none"
     }
 
+    fn about(&self) -> &str {
+        "No sandbox: everything is done on the host itself."
+    }
+
     fn isolates(&self) -> bool {
         false
     }

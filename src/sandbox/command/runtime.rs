@@ -13,9 +13,11 @@ use super::bundle;
 use super::definition::{Definition, Need, Rootfs};
 use super::door::{self, Unentered};
 use super::found;
+use super::manual::manual;
 use super::oci::Bundle;
 use super::spell::{Spelled, spell};
 use super::words::{Values, Word, fill};
+use crate::sandbox::launcher::STATE;
 use crate::sandbox::native::{Breakage, root::ROOT};
 use crate::sandbox::nursery::{HostView, Launch, Nursery, NurseryError, PreparedRoot, Process, Request};
 use crate::sandbox::program;
@@ -28,9 +30,8 @@ use crate::sys::random_word;
 /// How long a runtime that did not start its sandbox may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where a bundle lies on the stage, and what a runtime keeps of its sandboxes.
+/// Where a bundle lies on the stage.
 const BUNDLE: &str = "bundle";
-const STATE: &str = "state";
 
 /// A runtime that is a command line.
 #[derive(Debug)]
@@ -43,19 +44,33 @@ pub(in crate::sandbox) struct CommandLine {
 
 impl CommandLine {
     pub(super) fn new(definition: Definition) -> Self {
-        let name = Box::leak(definition.runtime.clone().into_boxed_str());
+        let name = Box::leak(definition.runtime.0.clone().into_boxed_str());
         Self { name, definition, config: OnceLock::new() }
-    }
-
-    /// What its file says.
-    pub(super) const fn definition(&self) -> &Definition {
-        &self.definition
     }
 }
 
 impl Runtime for CommandLine {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn about(&self) -> &str {
+        &self.definition.about
+    }
+
+    fn version(&self, nursery: &Nursery, deadline: Instant) -> Result<String, String> {
+        let version = &self.definition.version;
+        let place = Place::new(Path::new("/"), "airtight");
+        let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
+        let said = ask(nursery, argv.clone(), deadline)?;
+        let said = String::from_utf8_lossy(&said);
+        let found = version.matches.0.captures(&said).and_then(|found| found.get(1));
+        let unknown = || format!("`{}` printed no version", argv.join(" "));
+        found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
+    }
+
+    fn manual(&self) -> String {
+        manual(&self.definition)
     }
 
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
@@ -144,6 +159,7 @@ impl CommandLine {
             stage: place.stage.clone(),
             image: order.image.to_owned(),
             binds,
+            places: self.definition.places.clone(),
             files: config.into_iter().collect(),
             host: self.host_view(),
         };

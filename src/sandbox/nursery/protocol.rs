@@ -80,6 +80,8 @@ pub(in crate::sandbox) struct PreparedRoot {
     pub(in crate::sandbox) image: PathBuf,
     /// Files of the host to bind below it, as (source, target): the agent, its loader and its libraries.
     pub(in crate::sandbox) binds: Vec<(PathBuf, String)>,
+    /// Directories and, without a slash at their end, files that it is to have.
+    pub(in crate::sandbox) places: Vec<String>,
     /// Files to write beside it, by their path on the stage: a bundle's `config.json`.
     pub(in crate::sandbox) files: Vec<(PathBuf, String)>,
     /// What the launcher is to see of the host instead of what is there.
