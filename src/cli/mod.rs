@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod check;
+mod clean;
 mod exit;
 mod explain;
 pub mod image;
@@ -55,6 +56,8 @@ enum Command {
     Image(image::Image),
     /// The runtimes that make sandboxes, and whether they can be used here
     Runtime(runtime::Runtime),
+    /// Remove what is kept from run to run with container engines: images, containers of runs that have died
+    Clean,
 }
 
 /// What the command line can say, as clap has it.
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Image(image) => images(image),
         Command::Runtime(runtime) => runtime::run(runtime),
+        Command::Clean => clean::run(),
     };
     exit.into()
 }
