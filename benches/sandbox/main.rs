@@ -211,7 +211,8 @@ fn memory(place: &Path) -> Row {
 
 /// `VmHWM` of the runner, read by a shell that waits for it (GNU time is not everywhere).
 fn peak(specs: &Path) -> u32 {
-    let mut child = airtight().args(["run", "--apart"]).arg(specs).stdout(Stdio::null()).spawn().expect("airtight runs");
+    let mut child =
+        airtight().args(["run", "--apart"]).arg(specs).stdout(Stdio::null()).spawn().expect("airtight runs");
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut peak = 0;
     while child.try_wait().expect("wait").is_none() {

@@ -4,6 +4,7 @@
 mod agent;
 mod attempts;
 mod claims;
+mod clock;
 mod defects;
 mod downstream;
 mod exported_image;
@@ -14,6 +15,7 @@ mod image;
 mod judging;
 mod language;
 mod liar;
+mod pids;
 mod posture;
 mod prove;
 mod readme;
