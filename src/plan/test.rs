@@ -148,3 +148,49 @@ fn changes(action: Option<&Action>) -> bool {
         Some(Action::Run(_) | Action::Kill(_) | Action::Join { .. }) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::by_name;
+    use crate::spec::parse;
+
+    fn test(claim: &str) -> Test {
+        let text = format!("scenario: One\nsandbox: {{ image: base }}\nclaims:\n  holds: {claim}\n");
+        let spec = parse(Path::new("one.yaml"), text).unwrap_or_else(|problems| panic!("{problems}"));
+        Test::new(&Arc::new(spec), "one", (0, 0), by_name("native").unwrap())
+    }
+
+    #[test]
+    fn what_a_claim_leaves_of_its_sandboxes_is_known_before() {
+        let check = |claim: &str, as_it_was: bool, as_new: bool, only_joins: bool| {
+            let test = test(claim);
+            let known = (test.leaves_as_it_was(), test.leaves_as_new(), test.only_joins());
+            assert_eq!(known, (as_it_was, as_new, only_joins), "{claim}");
+        };
+        check("{ inside: { pid: 1 } }", true, true, true);
+        check("{ inside: { attempts: { mount: { tmpfs: denied } } } }", true, true, true);
+        check("{ inside: { attempts: { mount: { tmpfs: allowed } } } }", false, false, true);
+        // What is refused by policy has not begun; what fails otherwise may have come some way.
+        check("{ inside: { attempts: { find_key: { session x: { fails: ENOKEY } } } } }", true, false, true);
+        check("{ inside: { attempts: { open: { /no: { fails: ENOENT } } } } }", true, true, true);
+        check("{ inside: { attempts: { open: { /etc: allowed } } } }", true, true, true);
+        check(
+            "{ given: { inside: { attempts: { listen: { abstract x: allowed } } } }, inside: { pid: 1 } }",
+            false,
+            false,
+            true,
+        );
+        check("{ exec: [\"true\"], pure: true }", true, false, false);
+        check("{ exec: [\"true\"] }", false, false, false);
+        check("{ run: [\"true\"] }", false, false, false);
+        check("{ steps: [{ join: other }, { other: { ppid: 0 } }] }", false, false, true);
+        check("{ host.run: [\"true\"], inside: { pid: 1 } }", true, false, false);
+        check(
+            "{ steps: [{ kill: { process: first, from: host, signal: SIGTERM } }, { outside: { alive: true } }] }",
+            false,
+            false,
+            false,
+        );
+    }
+}

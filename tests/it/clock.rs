@@ -1,7 +1,7 @@
 //! The wall clock jumps while a run is on, forwards and backwards: no outcome changes but that of a known issue whose day is past.
 //!
 //! libfaketime(1) in the runner and in all that it starts tells a time that is read from a file at each look; `host.run` of a claim writes that file. Only
-//! CLOCK_REALTIME jumps, as it does for settimeofday(2), and CLOCK_MONOTONIC goes on.
+//! `CLOCK_REALTIME` jumps, as it does for settimeofday(2), and `CLOCK_MONOTONIC` goes on.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -70,11 +70,8 @@ fn a_wall_clock_that_jumps_changes_no_outcome() {
     }
 }
 
-/// A known issue is an excuse on the day that it names, in UTC, and not on the next; and the day is that on which the claim ended.
-#[test]
-fn a_known_issue_is_no_excuse_after_its_day() {
-    let Some(library) = faketime() else { return eprintln!("not measured: faketime is not installed") };
-    const KNOWN: &str = "scenario: A known issue
+/// What is known not to hold.
+const KNOWN: &str = "scenario: A known issue
 sandbox: { image: base }
 claims:
   is second:
@@ -83,6 +80,11 @@ claims:
       - host.run: JUMP
         inside: { pid: 2 }
 ";
+
+/// A known issue is an excuse on the day that it names, in UTC, and not on the next; and the day is that on which the claim ended.
+#[test]
+fn a_known_issue_is_no_excuse_after_its_day() {
+    let Some(library) = faketime() else { return eprintln!("not measured: faketime is not installed") };
     let check = |at: &str, jump_to: &str, code: i32, says: &str| {
         let place = Place::new();
         let over = run(&place, &library, &KNOWN.replace("JUMP", &jump(&place, &[jump_to])), at);

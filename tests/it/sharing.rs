@@ -1,6 +1,7 @@
 //! What claims share, sandboxes that were only looked at and controls in which nothing was left, changes the outcome of none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -193,12 +194,10 @@ fn run_attempts(attempts: &[(&Attempt, String)]) -> Vec<Value> {
     if !Uid::effective().is_root() {
         spec = spec.replace("new: [mount,", "new: [user, mount,");
     }
-    for (attempt, object) in attempts {
+    for (number, (attempt, object)) in attempts.iter().enumerate() {
         let (verb, object) = (attempt.name, serde_json::to_string(object).unwrap());
-        spec += &format!("  number {}:\n", spec.len());
-        spec += &format!(
-            "    given: {{ inside: {{ attempts: {{ {verb}: {{ {object}: allowed }} }} }} }}\n    inside: {{ {SEEN} }}\n"
-        );
+        let given = format!("{{ inside: {{ attempts: {{ {verb}: {{ {object}: allowed }} }} }} }}");
+        writeln!(spec, "  number {number}: {{ given: {given}, inside: {{ {SEEN} }} }}").unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("left.yaml");

@@ -60,7 +60,7 @@ const ONLY_WRONG: &[&str] = &[
     "prctl",
 ];
 
-/// What makes something even with the operands -1: msgget(2) a queue, since -1 is a key, and has the flag IPC_CREAT.
+/// What makes something even with the operands -1: msgget(2) a queue, since -1 is a key, and has the flag `IPC_CREAT`.
 const MAKES: &[&str] = &["msgget"];
 
 /// What makes nothing but a descriptor, with any operands that it accepts; and that is closed.
