@@ -29,6 +29,10 @@ impl Runtime for Panicking {
         "panicking"
     }
 
+    fn about(&self) -> &'static str {
+        "panics on purpose"
+    }
+
     fn check(&self, _: &Settings) -> Result<(), Cannot> {
         Ok(())
     }
