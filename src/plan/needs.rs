@@ -39,7 +39,7 @@ impl Skip {
 pub const KNOWN_ISSUE: &str = "known issue";
 
 /// What stands in a skip's need where only a process inside could measure.
-pub const INSIDE: &str = "inside";
+pub(super) const INSIDE: &str = "inside";
 
 /// The first words of all needs.
 const WORDS: [&str; 12] = [
