@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod check;
+mod diff;
 mod exit;
 mod explain;
 pub mod image;
@@ -9,6 +10,7 @@ mod list;
 mod loading;
 mod prove;
 mod run;
+mod runtimes;
 mod schema;
 
 use std::process::ExitCode;
@@ -32,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Judge the claims of specs on real sandboxes
     Run(run::Run),
+    /// Judge the claims of specs on two runtimes, and say only where these differ
+    Diff(diff::Compare),
     /// Judge every claim again in sandboxes broken on purpose, and say what each of them catches
     Prove(prove::Prove),
     /// Read specs and say what is wrong with them, without running anything
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run),
+        Command::Diff(compare) => diff::run(compare),
         Command::Prove(prove) => return prove::run(prove),
         Command::Check(check) => check::run(check),
         Command::List(list) => list::run(list),

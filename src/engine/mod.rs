@@ -3,6 +3,7 @@
 mod action;
 mod claim;
 mod confirm;
+pub mod date;
 mod event;
 mod images;
 mod keep;

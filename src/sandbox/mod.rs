@@ -14,6 +14,7 @@ pub mod run_directory;
 mod running;
 mod runtime;
 mod streams;
+mod usable;
 mod vouch;
 
 pub use host::on_host;
@@ -21,3 +22,4 @@ pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
 pub use runtime::{Cannot, First, Order, Runtime, StartError, by_name, names, nulls, pretenders};
 pub use streams::{Captured, Commanded};
+pub use usable::usable;
