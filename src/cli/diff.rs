@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Loaded, end_cleanly_on_signals, load, run::cpus, runtimes};
-use crate::engine::{Engine, Keep, Options};
+use super::{Exit, Loaded, end_cleanly_on_signals, load, named, run::cpus};
+use crate::engine::{Engine, Keep, Listener, Options};
 use crate::plan::{Choice, Plan};
 use crate::report::diff::Diff;
 use crate::report::matrix::Differences;
@@ -60,7 +60,7 @@ fn try_run(arguments: &Compare) -> Result<Exit, Exit> {
     // Before the first thread.
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
-    let both = [runtimes::one(&arguments.one)?, runtimes::one(&arguments.other)?];
+    let both = [named::one(&arguments.one)?, named::one(&arguments.other)?];
     if both[0].name() == both[1].name() {
         return Err(Exit::Wrong.telling(&"a runtime does not differ from itself: name two"));
     }

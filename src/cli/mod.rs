@@ -8,14 +8,20 @@ pub mod image;
 mod interrupt;
 mod list;
 mod loading;
+mod named;
 mod prove;
 mod run;
-mod runtimes;
+mod runtime;
 mod schema;
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::sandbox;
+use crate::spec::Problems;
 
 pub use exit::Exit;
 pub(crate) use interrupt::end_cleanly_on_signals;
@@ -26,6 +32,9 @@ pub(crate) use loading::{Loaded, load};
 #[derive(Debug, Parser)]
 #[command(name = "airtight", version, about, after_help = exit::HELP)]
 struct Arguments {
+    /// A file that describes a runtime, besides those that are known
+    #[arg(long = "runtime-file", value_name = "FILE", global = true)]
+    runtime_files: Vec<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +57,8 @@ enum Command {
     Schema,
     /// The images that sandboxes start from
     Image(image::Image),
+    /// The runtimes that make sandboxes, and whether they can be used here
+    Runtime(runtime::Runtime),
 }
 
 /// What the command line can say, as clap has it.
@@ -58,6 +69,10 @@ pub fn command() -> clap::Command {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(problems) = add_runtimes(&arguments.runtime_files) {
+        anstream::eprintln!("{}", problems.render(std::io::stderr().is_terminal()));
+        return Exit::Wrong.into();
+    }
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Diff(compare) => diff::run(compare),
@@ -67,8 +82,15 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain),
         Command::Schema => schema::run(),
         Command::Image(image) => images(image),
+        Command::Runtime(runtime) => runtime::run(runtime),
     };
     exit.into()
+}
+
+/// The user's own, and those of the command line.
+fn add_runtimes(files: &[PathBuf]) -> Result<(), Problems> {
+    sandbox::add_users_runtimes()?;
+    files.iter().try_for_each(|file| sandbox::add_runtime(file).map(drop))
 }
 
 fn images(image: &image::Image) -> Exit {

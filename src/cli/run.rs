@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Loaded, end_cleanly_on_signals, load, runtimes};
+use super::{Exit, Loaded, end_cleanly_on_signals, load, named};
 use crate::engine::{Engine, Keep, Listener, Options};
 use crate::plan::{Choice, Plan, check_required};
 use crate::report::file::{Files, Place};
@@ -73,7 +73,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     check_required(&arguments.require).map_err(|error| Exit::Wrong.telling(&error))?;
-    let runtimes = runtimes::named(&arguments.runtime)?;
+    let runtimes = named::all(&arguments.runtime)?;
     let plan = plan(&runtimes, arguments)?;
     let options = Options {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),

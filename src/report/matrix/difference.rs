@@ -81,8 +81,8 @@ impl<'a> Differences<'a> {
         match [why(one), why(other)] {
             [Some(one), Some(other)] if one == other => one,
             [Some(one), Some(other)] => format!("{}: {one}; {}: {other}", self.runtimes[0], self.runtimes[1]),
-            [Some(one), None] => format!("only on {}: {one}", self.runtimes[0]),
-            [None, Some(other)] => format!("only on {}: {other}", self.runtimes[1]),
+            [Some(one), None] => format!("not on {}: {one}", self.runtimes[0]),
+            [None, Some(other)] => format!("not on {}: {other}", self.runtimes[1]),
             [None, None] => String::new(),
         }
     }

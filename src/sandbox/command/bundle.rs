@@ -1,6 +1,7 @@
 //! The agent's program in a root that was not made for it: with its own loader and libraries, in a directory of its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::agent::ROLE;
 use crate::image::elf;
@@ -10,7 +11,7 @@ use crate::sandbox::runtime::StartError;
 const DIRECTORY: &str = "/.airtight";
 
 /// Files to bind, and the words that run the agent from them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bundle {
     /// (source on the host, target in the root).
     pub(super) binds: Vec<(PathBuf, String)>,
@@ -20,8 +21,23 @@ pub(super) struct Bundle {
     pub(super) loader: Option<PathBuf>,
 }
 
-/// This very program, with all it needs.
+/// This very program, with all it needs; looked for once.
 pub(super) fn own_program() -> Result<Bundle, StartError> {
+    static BUNDLE: OnceLock<Bundle> = OnceLock::new();
+    match BUNDLE.get() {
+        Some(bundle) => Ok(bundle.clone()),
+        None => find().map(|bundle| BUNDLE.get_or_init(|| bundle).clone()),
+    }
+}
+
+/// The words that run it as the agent that answers to this token.
+pub(super) fn words(token: &str) -> Result<Vec<String>, StartError> {
+    let mut words = own_program()?.words;
+    words.push(token.to_owned());
+    Ok(words)
+}
+
+fn find() -> Result<Bundle, StartError> {
     let program = std::env::current_exe().map_err(|error| StartError::Bundle(error.to_string()))?;
     let closure = elf::closure(&program).map_err(|error| StartError::Bundle(error.to_string()))?;
     let target = format!("{DIRECTORY}/airtight");

@@ -8,7 +8,7 @@ const ALL: &str = "all";
 
 /// The runtimes of these names, each once, in their order. `all` stands for each that is usable here; those that are not are told on
 /// standard error with the reason. What does not isolate is meant only where it is named.
-pub(super) fn named(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
+pub(super) fn all(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     let mut chosen: Vec<&'static dyn Runtime> = Vec::new();
     for name in names {
         let meant = if name == ALL { usable()? } else { vec![one(name)?] };

@@ -1,0 +1,93 @@
+//! The way into a sandbox that a runtime has made.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::bundle;
+use super::definition::Definition;
+use super::found::{self, Found};
+use super::words::{Values, Word, fill};
+use crate::sandbox::native::{Blueprint, Confinement, NativeDoor, Role};
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
+use crate::sandbox::running::Door;
+use crate::sandbox::runtime::StartError;
+use crate::spec::Namespace;
+use crate::sys::CAPABILITIES;
+
+/// The runtime's own way, `runc exec`; or, if it has none, into the namespaces and the root of the process that was found.
+pub(super) fn door(
+    definition: &Definition,
+    values: Values,
+    runtime: &Process,
+    agent: &Found,
+) -> Result<Box<dyn Door>, NurseryError> {
+    match &definition.exec {
+        Some(words) => Ok(Box::new(OwnDoor { words: words.clone(), values, runtime: runtime.pid() })),
+        None => NativeDoor::found(&as_found(agent.pid), agent.pid),
+    }
+}
+
+/// The runtime's own command line for a further process.
+#[derive(Debug)]
+struct OwnDoor {
+    words: Vec<Word>,
+    values: Values,
+    /// The process of the runtime that runs the first one: what it keeps of its sandbox is in that one's mount namespace.
+    runtime: i32,
+}
+
+impl Door for OwnDoor {
+    fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+        let command = match role {
+            Role::Command { argv } => argv.clone(),
+            Role::Agent { token } => {
+                bundle::words(token).map_err(|error| NurseryError::Unexpected(error.to_string()))?
+            }
+        };
+        let values = self.values.clone().with_words("command", command);
+        let argv =
+            fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
+        let launch = Launch { argv, root: None, beside: Some(self.runtime), poisoned: false };
+        nursery.make(&Request::Launch(launch), streams)
+    }
+
+    fn find(&self, token: &str, reported: i32, deadline: Instant) -> Result<Option<Found>, StartError> {
+        let loader: Option<PathBuf> = bundle::own_program()?.loader;
+        found::agent(token, reported, loader.as_deref(), deadline).map(Some)
+    }
+
+    fn is_indirect(&self) -> bool {
+        true
+    }
+}
+
+/// What must be joined to be where the found process is: the namespaces that it does not share with the runner, and its
+/// root. It is confined by nothing else.
+fn as_found(pid: i32) -> Blueprint {
+    let link = |process: &str, namespace: Namespace| {
+        let name = if namespace == Namespace::Mount { "mnt" } else { namespace.name() };
+        std::fs::read_link(format!("/proc/{process}/ns/{name}")).ok()
+    };
+    let differs = |namespace: &Namespace| link("self", *namespace) != link(&pid.to_string(), *namespace);
+    Blueprint {
+        namespaces: Namespace::ALL.into_iter().filter(differs).collect(),
+        confinement: Confinement {
+            capabilities: (0..).zip(CAPABILITIES).map(|(number, _)| number).collect(),
+            ..Confinement::default()
+        },
+        chrooted: true,
+        ..Blueprint::bare()
+    }
+}
+
+/// The door of a sandbox whose first process is a command: it is not found, so nothing enters.
+#[derive(Debug)]
+pub(super) struct Unentered;
+
+impl Door for Unentered {
+    fn enter(&self, _: &Nursery, _: &Role, _: [i32; 3]) -> Result<Process, NurseryError> {
+        Err(NurseryError::Unexpected(
+            "a sandbox whose first process is a command has no agent to find it by".to_owned(),
+        ))
+    }
+}
