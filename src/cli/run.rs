@@ -108,7 +108,8 @@ fn listener(arguments: &Run, plan: &Plan, runtimes: &[&'static dyn Runtime]) -> 
 
 fn plan(runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
     let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
-    let mut plan = Plan::new(Choice { claims, tags, runtimes: runtimes.to_vec(), allow_risky: arguments.allow_risky });
+    let mut plan =
+        Plan::new(Choice { claims, tags, runtimes: runtimes.to_vec(), allow_risky: arguments.allow_risky });
     load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
     plan.check_names().map_err(|error| Exit::Wrong.telling(&error))?;
     if plan.entries.is_empty() {

@@ -3,6 +3,7 @@
 
 mod agent;
 mod attempts;
+mod browser;
 mod claims;
 mod defects;
 mod downstream;
@@ -14,6 +15,7 @@ mod image;
 mod judging;
 mod language;
 mod liar;
+mod matrix;
 mod posture;
 mod prove;
 mod readme;

@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn a_report_is_a_format_and_a_file() {
         let check = |text: &str, expected: Result<(&str, &str), &str>| {
-            let place = text.parse::<Place>().map(|place| (place.form.name, place.path.display().to_string()));
+            let place =
+                text.parse::<Place>().map(|place| (place.form.name, place.path.display().to_string()));
             let place = place.map_err(|error| error.to_string());
             let expected = expected.map(|(form, path)| (form, path.to_owned())).map_err(str::to_owned);
             assert_eq!(place, expected);

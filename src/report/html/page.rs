@@ -79,7 +79,8 @@ fn about(matrix: &Matrix) -> String {
 
 /// A switch for each outcome that is there.
 fn outcomes(matrix: &Matrix) -> String {
-    let count = |mark: Mark| (0..matrix.runtimes.len()).map(|column| matrix.count(column, mark)).sum::<usize>();
+    let count =
+        |mark: Mark| (0..matrix.runtimes.len()).map(|column| matrix.count(column, mark)).sum::<usize>();
     let mut text = String::new();
     for mark in Mark::ALL.into_iter().filter(|mark| count(*mark) > 0) {
         let _ = write!(

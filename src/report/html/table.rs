@@ -11,7 +11,9 @@ const WORDY: usize = 6;
 /// Claims as rows, in a `tbody` for each scenario.
 pub(super) fn table(matrix: &Matrix) -> String {
     let wide = if matrix.runtimes.len() <= WORDY { " class=\"wordy\"" } else { "" };
-    let mut text = format!("<table id=\"matrix\"{wide}>\n<caption class=\"unseen\">What became of each claim on each runtime</caption>\n");
+    let mut text = format!(
+        "<table id=\"matrix\"{wide}>\n<caption class=\"unseen\">What became of each claim on each runtime</caption>\n"
+    );
     text.push_str("<thead><tr><th scope=\"col\">Claim</th>");
     for name in &matrix.runtimes {
         let _ = write!(text, "<th scope=\"col\">{}</th>", html(name));
@@ -43,7 +45,8 @@ fn scenario(text: &mut String, row: &Row, columns: usize) {
 
 fn claim(text: &mut String, number: usize, row: &Row) {
     let differs = if row.differs() { " <em>differs</em>" } else { "" };
-    let _ = write!(text, "<tr data-row=\"{number}\"><th scope=\"row\">{}{differs}</th>", html(row.sentence()));
+    let _ =
+        write!(text, "<tr data-row=\"{number}\"><th scope=\"row\">{}{differs}</th>", html(row.sentence()));
     for found in &row.cells {
         text.push_str(&found.as_ref().map_or_else(none, cell));
     }
@@ -84,7 +87,9 @@ pub(super) fn numbers(matrix: &Matrix) -> String {
 /// The shares as a strip. Its widths are attributes of SVG, since the policy lets no element have a style of its own.
 fn bar(counts: &[(Mark, usize)]) -> String {
     let all: usize = counts.iter().map(|(_, count)| count).sum();
-    let mut text = "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">".to_owned();
+    let mut text =
+        "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+            .to_owned();
     let mut before = 0;
     for (mark, count) in counts.iter().filter(|(_, count)| *count > 0) {
         let place = |number: usize| number * 1000 / all.max(1);

@@ -45,8 +45,7 @@ impl Door for OwnDoor {
             }
         };
         let values = self.values.clone().with_words("command", command);
-        let argv =
-            fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
+        let argv = fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
         let launch = Launch { argv, root: None, beside: Some(self.runtime), poisoned: false };
         nursery.make(&Request::Launch(launch), streams)
     }
