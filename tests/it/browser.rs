@@ -62,6 +62,7 @@ impl Browser {
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--no-first-run",
+            "--disable-breakpad",
             "--disable-background-networking",
             "--disable-extensions",
             "--window-size=1366,900",

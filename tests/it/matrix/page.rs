@@ -98,10 +98,10 @@ fn cells_are_moved_to_and_opened_by_keyboard() {
     assert_eq!(browser.script("return document.getElementById('cell').open"), true);
     let text = opened_text(&browser);
     for part in [
-        "specs/names/spec.yaml:13 · The names of a sandbox",
+        "specs/names/spec.yaml:12 · The names of a sandbox",
         HOST_NAME,
         "✗ failed on none",
-        "--> specs/names/spec.yaml:15:25",
+        "--> specs/names/spec.yaml:14:25",
         "expected \"box\", observed",
         "= again: airtight run",
         "A name that is the host's can be taken for the host.",
@@ -135,7 +135,7 @@ fn what_a_sandbox_says_stays_text() {
     browser.click("tr[data-row='0'] td.failed button");
     let text = opened_text(&browser);
     for part in
-        ["</script><script>document.title=", "<img src=x onerror=alert(1)>", r"\u{1b}[31m", r"\u{202e}", SAYS]
+        ["</script><script>document.title=", "<img src=x onerro…", r"\u{1b}[31m", r"\u{202e}", SAYS]
     {
         assert!(text.contains(part), "no `{part}` in {text}");
     }

@@ -22,7 +22,7 @@ claims:
   is the first process of its own namespace:
     inside: { pid: 1 }
   is on the same kernel as the host:
-    inside: { uname: { same_as: host } }
+    inside: { uname: { release: { same_as: host } } }
   has its own host name:
     with: { hostname: box }
     inside: { hostname: box }
