@@ -125,12 +125,14 @@ impl Browser {
         lines.as_array().unwrap().iter().map(|line| line["message"].to_string()).collect()
     }
 
-    /// Draws the window into a file below `target/`, for whoever wants to look.
+    /// Draws the window; into this file of the folder that `AIRTIGHT_SCREENSHOTS` names, for whoever wants to look.
     pub(crate) fn draw(&self, name: &str) {
         let drawn = self.devtools("Page.captureScreenshot", &json!({ "format": "png" }));
         let bytes = bytes_of(drawn["data"].as_str().unwrap());
         assert_eq!(&bytes[..4], b"\x89PNG");
-        fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), bytes).unwrap();
+        if let Some(folder) = std::env::var_os("AIRTIGHT_SCREENSHOTS") {
+            fs::write(Path::new(&folder).join(name), bytes).unwrap();
+        }
     }
 
     fn post(&self, command: &str, body: &Value) -> Value {

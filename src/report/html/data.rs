@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::escape::{json_in_script, visible};
-use crate::judge::Evidence;
+use crate::judge::{Evidence, Finding};
 use crate::report::matrix::{About, Cell, Matrix, Row};
 use crate::report::trouble::shown;
 
@@ -41,6 +41,9 @@ struct DataCell {
     took: f64,
     #[serde(skip_serializing_if = "String::is_empty")]
     reason: String,
+    /// Fact, what was expected, what was observed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    found: Vec<[String; 3]>,
     #[serde(skip_serializing_if = "String::is_empty")]
     drawn: String,
     /// Viewpoint, fact, value, remark.
@@ -75,13 +78,21 @@ fn row(row: &Row) -> DataRow {
 
 fn cell(cell: &Cell) -> DataCell {
     let message = || cell.trouble.as_ref().and_then(|trouble| trouble.message.clone()).unwrap_or_default();
+    let findings = cell.trouble.iter().flat_map(|trouble| &trouble.findings);
     DataCell {
         mark: cell.mark.key(),
         took: (cell.took.as_secs_f64() * 10_000.0).round() / 10.0,
         reason: visible(cell.reason.as_deref().unwrap_or_default()),
+        found: findings.take(READINGS).map(found).collect(),
         drawn: visible(&cut(&cell.drawn.clone().unwrap_or_else(message))),
         seen: cell.observed.iter().take(READINGS).map(seen).collect(),
     }
+}
+
+/// Where nothing was observed, what is said of that.
+fn found(finding: &Finding) -> [String; 3] {
+    let observed = finding.actual.as_ref().map_or_else(|| finding.label.clone(), shown);
+    [&finding.fact, &finding.expected, &observed].map(|text| visible(&cut(text)))
 }
 
 fn seen(reading: &Evidence) -> [String; 4] {

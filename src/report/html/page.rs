@@ -121,15 +121,14 @@ fn areas(matrix: &Matrix) -> String {
 /// What is red, for whoever runs no scripts.
 fn evidence(matrix: &Matrix) -> String {
     let mut text = String::new();
-    let cells = matrix.rows.iter().flat_map(|row| row.cells.iter().flatten().map(move |cell| (row, cell)));
-    for (row, cell) in cells.filter(|(_, cell)| cell.mark.is_red()) {
-        let drawn = cell.drawn.as_deref().unwrap_or_default();
-        let (word, name) = (cell.mark.word(), html(&row.name));
-        let _ = writeln!(
-            text,
-            "<details><summary>{word}: {name}</summary><pre>{}</pre></details>",
-            html(&cut(drawn))
-        );
+    for row in &matrix.rows {
+        let cells = matrix.runtimes.iter().zip(&row.cells);
+        let cells = cells.filter_map(|(runtime, cell)| Some((runtime, cell.as_ref()?)));
+        for (runtime, cell) in cells.filter(|(_, cell)| cell.mark.is_red()) {
+            let title = html(&format!("{}: {} [{runtime}]", cell.mark.word(), row.name));
+            let drawn = html(&cut(cell.drawn.as_deref().unwrap_or_default()));
+            let _ = writeln!(text, "<details><summary>{title}</summary><pre>{drawn}</pre></details>");
+        }
     }
     text
 }

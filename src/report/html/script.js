@@ -134,17 +134,28 @@
 
   const part = (body, title, ...content) => { body.append(make("h3", title), ...content); };
 
-  const seen = (readings) => {
+  const listing = (names, lines) => {
     const list = make("table", undefined, "seen"), top = list.createTHead().insertRow(), body = list.createTBody();
-    for (const name of ["From", "Fact", "Observed"]) {
+    for (const name of names) {
       const cell = make("th", name);
       cell.scope = "col";
       top.append(cell);
     }
-    for (const [view, fact, value, note] of readings) {
-      body.insertRow().append(make("td", view), make("td", fact), make("td", [value, note].filter(Boolean).join("  "), "value"));
-    }
+    for (const texts of lines) body.insertRow().append(...texts.map((text) => make("td", text)));
     return list;
+  };
+  const seen = (readings) => listing(
+    ["From", "Fact", "Observed"],
+    readings.map(([view, fact, value, note]) => [view, fact, [value, note].filter(Boolean).join("  ")]),
+  );
+
+  // Wider than the panel, it can be moved by keyboard.
+  const drawing = (text) => {
+    const made = make("pre", text);
+    made.tabIndex = 0;
+    made.setAttribute("role", "region");
+    made.setAttribute("aria-label", "Evidence");
+    return made;
   };
 
   const show = (button) => {
@@ -157,8 +168,9 @@
     outcome.append(make("small", `${cell.took} ms`));
     body.replaceChildren(outcome);
     if (cell.reason) part(body, cell.mark === "known_issue" ? "What is known" : "Why it was not measured", make("p", cell.reason));
-    if (cell.drawn) part(body, "Evidence", make("pre", cell.drawn));
-    if (cell.seen) part(body, "Observed", seen(cell.seen));
+    if (cell.found) part(body, "Expected and observed", listing(["Fact", "Expected", "Observed"], cell.found));
+    if (cell.drawn) part(body, "Evidence", drawing(cell.drawn));
+    if (cell.seen && !cell.found) part(body, "Observed", seen(cell.seen));
     if (row.why) part(body, "Why it matters", make("p", row.why));
     if (row.see) part(body, "References", list(row.see));
     if (row.tags) part(body, "Tags", ...row.tags.map((tag) => make("span", tag, "tag")));

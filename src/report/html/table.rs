@@ -64,9 +64,11 @@ fn none() -> String {
 
 /// How many claims ended how on each runtime, with a bar.
 pub(super) fn numbers(matrix: &Matrix) -> String {
-    let mut text = "<table class=\"numbers\">\n<caption class=\"unseen\">How many claims ended how on each runtime</caption>\n\
+    let many = if matrix.runtimes.len() > WORDY { " many" } else { "" };
+    let mut text = format!(
+        "<table class=\"numbers{many}\">\n<caption class=\"unseen\">How many claims ended how on each runtime</caption>\n\
                     <thead><tr><th scope=\"col\">Runtime</th><td></td>"
-        .to_owned();
+    );
     for mark in Mark::ALL {
         let _ = write!(text, "<th scope=\"col\">{}</th>", mark.word());
     }

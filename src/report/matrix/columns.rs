@@ -31,6 +31,11 @@ impl Columns {
         Self { claim: (sentence + 1).clamp(LEAST.min(room), room), labels, runtimes: runtimes.to_vec() }
     }
 
+    /// Whether the runtimes' names stand above their columns, and no letters.
+    pub(super) fn has_names(&self) -> bool {
+        self.labels == self.runtimes
+    }
+
     /// The line above the cells, behind the claims' column.
     pub(super) fn head(&self) -> String {
         self.labels.iter().map(|label| format!(" {label}")).collect()

@@ -14,6 +14,7 @@ pub fn layout(matrix: &Matrix, width: usize) -> String {
     let columns = Columns::new(&matrix.runtimes, INDENT + sentences, width);
     let (differing, alike): (Vec<&Row>, Vec<&Row>) = matrix.rows.iter().partition(|row| row.differs());
     let mut text = String::new();
+    text.push_str(&key(&columns, width));
     section(&mut text, ["differs", "differ"], &differing, &columns, matrix);
     section(&mut text, ["is alike", "are alike"], &alike, &columns, matrix);
     let _ = writeln!(text, "{}\n", legend(matrix, width));
@@ -26,6 +27,25 @@ const INDENT: usize = 2;
 
 /// What a line that goes on is indented by.
 const GOES_ON: usize = 4;
+
+/// What the letters stand for, if there are any, in lines that fit.
+fn key(columns: &Columns, width: usize) -> String {
+    if columns.has_names() {
+        return String::new();
+    }
+    let mut lines = vec![String::new()];
+    for name in columns.names() {
+        let line = lines.last().map_or(0, |line| line.width());
+        if line > 0 && line + 3 + name.width() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if line.is_empty() { "" } else { "   " });
+            line.push_str(&name);
+        }
+    }
+    format!("{}\n\n", lines.join("\n"))
+}
 
 fn section(text: &mut String, verbs: [&str; 2], rows: &[&Row], columns: &Columns, matrix: &Matrix) {
     if rows.is_empty() {

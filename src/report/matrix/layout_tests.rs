@@ -90,7 +90,12 @@ fn letters_stand_for_names_that_have_no_room() {
     let runtimes = ["systemd-nspawn", "containerd", "bubblewrap", "hakoniwa"];
     let rows = vec![row("S", "holds", &[Some(Passed), Some(Failed), None, Some(Broken)])];
     let text = plain(&matrix(&runtimes, rows), 80);
-    assert!(text.starts_with("1 of 1 claims differs                    a b c d\n"), "{text}");
+    let head = "\
+a systemd-nspawn   b containerd   c bubblewrap   d hakoniwa
+
+1 of 1 claims differs                    a b c d
+";
+    assert!(text.starts_with(head), "{text}");
     assert!(text.contains("\n  holds                                  ✓ ✗   !\n"), "{text}");
     for name in ["\na systemd-nspawn ", "\nb containerd ", "\nc bubblewrap ", "\nd hakoniwa "] {
         assert!(text.contains(name), "{text}");
