@@ -1,7 +1,11 @@
 //! The command line: one file per command.
 
 mod check;
+<<<<<<< HEAD
 mod diff;
+=======
+mod clean;
+>>>>>>> main
 mod exit;
 mod explain;
 pub mod image;
@@ -59,6 +63,8 @@ enum Command {
     Image(image::Image),
     /// The runtimes that make sandboxes, and whether they can be used here
     Runtime(runtime::Runtime),
+    /// Remove what is kept from run to run with container engines: images, containers of runs that have died
+    Clean,
 }
 
 /// What the command line can say, as clap has it.
@@ -83,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Image(image) => images(image),
         Command::Runtime(runtime) => runtime::run(runtime),
+        Command::Clean => clean::run(),
     };
     exit.into()
 }

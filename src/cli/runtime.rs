@@ -49,7 +49,7 @@ fn list() -> Result<(), Exit> {
     let image = store.rootfs("base", Path::new(".")).map_err(|error| Exit::Broken.telling(&error))?;
     let all = sandbox::names().into_iter().filter_map(|name| sandbox::by_name(&name));
     for runtime in all {
-        let version = runtime.version(&nursery, Instant::now() + PATIENCE);
+        let version = runtime.version();
         let (name, version) = (runtime.name(), version.unwrap_or_else(|_| "-".to_owned()));
         match try_out(runtime, &nursery, &image.path) {
             Ok(took) => {

@@ -34,6 +34,9 @@ pub(super) trait Door: Send + Sync + std::fmt::Debug {
     fn is_indirect(&self) -> bool {
         false
     }
+
+    /// Ends what the runtime's own process does not end with itself: a daemon's container.
+    fn close(&self) {}
 }
 
 /// A running sandbox. Dropping it ends it and everything in it.
@@ -187,19 +190,25 @@ fn send(found: Option<&Found>, process: &Process, signal: Signal) -> Result<(), 
     found.map_or_else(|| process.signal(signal), |found| found.signal(signal))
 }
 
-/// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it.
-fn end(found: Option<&Found>, process: &Process) {
+/// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it. Says whether
+/// the process ended by itself.
+fn end(found: Option<&Found>, process: &Process) -> bool {
     if let Some(found) = found {
         // It fails only for a process that is gone.
         let _ = found.signal(Signal::SIGKILL);
         process.wait(Instant::now() + TIDYING);
     }
+    let by_itself = process.ended().is_some();
     process.end(Instant::now() + PATIENCE);
+    by_itself
 }
+
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        end(self.found.as_ref(), &self.first);
+        if !end(self.found.as_ref(), &self.first) {
+            self.door.close();
+        }
     }
 }
 

@@ -22,13 +22,21 @@ pub trait Runtime: Send + Sync {
     ///
     /// # Errors
     /// It does not say.
-    fn version(&self, _nursery: &Nursery, _deadline: std::time::Instant) -> Result<String, String> {
+    fn version(&self) -> Result<String, String> {
         Ok(env!("CARGO_PKG_VERSION").to_owned())
     }
 
     /// What is to be known of it, for `airtight runtime show`.
     fn manual(&self) -> String {
         format!("{}: {}\n", self.name(), self.about())
+    }
+
+    /// Removes what it keeps from run to run: containers of runs that have died, images. Says what that was.
+    ///
+    /// # Errors
+    /// It could not be removed.
+    fn clean(&self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
     }
 
     /// Whether what is done in its sandboxes is not done to the host itself.
@@ -128,6 +136,9 @@ pub enum StartError {
     /// The agent's program cannot be brought along.
     #[error("the agent cannot be brought into the image: {0}")]
     Bundle(String),
+    /// The runtime could not be given the image.
+    #[error("the image cannot be given to the runtime: {0}")]
+    Image(String),
     /// A pipe could not be made.
     #[error(transparent)]
     System(#[from] Failure),
@@ -190,6 +201,14 @@ pub fn names() -> Vec<String> {
 /// Everything that is wrong with the file.
 pub fn add_runtime(path: &Path) -> Result<&'static str, Problems> {
     catalogue::add(path)
+}
+
+/// Removes what was kept for all runtimes: copies of the agent.
+///
+/// # Errors
+/// They cannot be removed.
+pub fn remove_agents() -> std::io::Result<()> {
+    super::command::remove_agents()
 }
 
 /// Adds the runtimes of the user's own folder.

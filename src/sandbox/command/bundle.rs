@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use crate::agent::ROLE;
 use crate::image::elf;
 use crate::sandbox::runtime::StartError;
+use crate::sandbox::vouch::Brought;
 
 /// The directory, in the root.
-const DIRECTORY: &str = "/.airtight";
+pub(super) const DIRECTORY: &str = "/.airtight";
 
 /// Files to bind, and the words that run the agent from them.
 #[derive(Debug, Clone)]
@@ -17,8 +18,8 @@ pub(super) struct Bundle {
     pub(super) binds: Vec<(PathBuf, String)>,
     /// The program and its arguments, but for the token.
     pub(super) words: Vec<String>,
-    /// The dynamic loader among the words, where it is on the host.
-    pub(super) loader: Option<PathBuf>,
+    /// What the agent's process runs.
+    pub(super) brought: Brought,
 }
 
 /// This very program, with all it needs; looked for once.
@@ -41,7 +42,7 @@ fn find() -> Result<Bundle, StartError> {
     let program = std::env::current_exe().map_err(|error| StartError::Bundle(error.to_string()))?;
     let closure = elf::closure(&program).map_err(|error| StartError::Bundle(error.to_string()))?;
     let target = format!("{DIRECTORY}/airtight");
-    let mut binds = vec![(program, target.clone())];
+    let mut binds = vec![(program.clone(), target.clone())];
     let mut words = Vec::new();
     if let Some(interpreter) = closure.interpreter.clone() {
         let loader = format!("{DIRECTORY}/ld.so");
@@ -51,7 +52,8 @@ fn find() -> Result<Bundle, StartError> {
     let libraries = closure.libraries.into_iter();
     binds.extend(libraries.map(|library| (library.path, format!("{DIRECTORY}/{}", library.name))));
     words.extend([target, ROLE.to_owned()]);
-    Ok(Bundle { binds, words, loader: closure.interpreter })
+    let brought = Brought { program, loader: closure.interpreter };
+    Ok(Bundle { binds, words, brought })
 }
 
 /// Whether this executable, as `/proc/PID/exe` names it, is the bundled agent's or this very program.

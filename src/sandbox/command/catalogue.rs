@@ -13,11 +13,13 @@ use crate::spec::{Problems, load_as};
 const BUNDLED: &[(&str, &str)] = &[
     ("bwrap", include_str!("catalogue/bwrap.yaml")),
     ("crun", include_str!("catalogue/crun.yaml")),
+    ("docker", include_str!("catalogue/docker.yaml")),
     ("firejail", include_str!("catalogue/firejail.yaml")),
     ("hakoniwa", include_str!("catalogue/hakoniwa.yaml")),
     ("lxc", include_str!("catalogue/lxc.yaml")),
     ("minijail", include_str!("catalogue/minijail.yaml")),
     ("nsjail", include_str!("catalogue/nsjail.yaml")),
+    ("podman", include_str!("catalogue/podman.yaml")),
     ("runc", include_str!("catalogue/runc.yaml")),
     ("runsc", include_str!("catalogue/runsc.yaml")),
     ("syd", include_str!("catalogue/syd.yaml")),

@@ -53,6 +53,10 @@ pub(super) struct Definition {
     pub(super) state: Option<Vec<Word>>,
     /// The command line that ends the sandbox, and removes what a daemon keeps of it.
     pub(super) delete: Option<Vec<Word>>,
+    /// The command line that prints the names of all sandboxes that it keeps, one a line.
+    pub(super) list: Option<Vec<Word>>,
+    /// A command line that succeeds if it can be used: a daemon answers.
+    pub(super) ready: Option<Vec<Word>>,
     /// How settings are spelled.
     #[serde(default)]
     pub(super) settings: Spellings,
@@ -112,6 +116,18 @@ impl std::fmt::Display for Name {
 /// A regular expression.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern(pub(super) Regex);
+
+impl Definition {
+    /// Whether bind mounts are made in the root before it starts, because it has no words for mounts.
+    pub(super) fn binds_for_itself(&self) -> bool {
+        self.rootfs == Rootfs::Directory && self.settings.mounts.is_empty()
+    }
+
+    /// Whether it is given the agent by a word of its own, `{agent}`, and not in the root filesystem.
+    pub(super) fn takes_agent(&self) -> bool {
+        self.rootfs == Rootfs::Imported || self.run.iter().any(Word::names_agent)
+    }
+}
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

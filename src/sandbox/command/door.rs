@@ -1,16 +1,18 @@
 //! The way into a sandbox that a runtime has made.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
+use super::ask::ask;
 use super::bundle;
-use super::definition::Definition;
+use super::definition::{Definition, Rootfs};
 use super::found::{self, Found};
+use super::luggage::luggage;
 use super::words::{Values, Word, fill};
 use crate::sandbox::native::{Blueprint, Confinement, NativeDoor, Role};
 use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
 use crate::sandbox::running::Door;
-use crate::sandbox::runtime::StartError;
+use crate::sandbox::runtime::{Cannot, StartError};
+use crate::sandbox::vouch::Brought;
 use crate::spec::Namespace;
 use crate::sys::CAPABILITIES;
 
@@ -19,12 +21,25 @@ pub(super) fn door(
     definition: &Definition,
     values: Values,
     runtime: &Process,
-    agent: &Found,
-) -> Result<Box<dyn Door>, NurseryError> {
-    match &definition.exec {
-        Some(words) => Ok(Box::new(OwnDoor { words: words.clone(), values, runtime: runtime.pid() })),
-        None => NativeDoor::found(&as_found(agent.pid), agent.pid),
-    }
+    agent: Option<&Found>,
+) -> Result<Box<dyn Door>, StartError> {
+    let Some(words) = definition.exec.clone() else {
+        return agent.map_or_else(|| Ok(Box::new(Unentered) as _), |agent| Ok(NativeDoor::found(&as_found(agent.pid), agent.pid)?));
+    };
+    // What a daemon keeps is the same in every mount namespace.
+    let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
+    let delete = deletion(definition, &values)?;
+    Ok(Box::new(OwnDoor { words, values, beside, brought: brought(definition)?, delete }))
+}
+
+/// What ends a sandbox, and removes what a daemon keeps of it.
+pub(super) fn deletion(definition: &Definition, values: &Values) -> Result<Option<Vec<String>>, Cannot> {
+    definition.delete.as_ref().map(|words| fill(words, values)).transpose()
+}
+
+/// What an agent that this runtime starts runs.
+pub(super) fn brought(definition: &Definition) -> Result<Brought, StartError> {
+    if definition.takes_agent() { Ok(luggage()?.brought) } else { Ok(bundle::own_program()?.brought) }
 }
 
 /// The runtime's own command line for a further process.
@@ -33,7 +48,9 @@ struct OwnDoor {
     words: Vec<Word>,
     values: Values,
     /// The process of the runtime that runs the first one: what it keeps of its sandbox is in that one's mount namespace.
-    runtime: i32,
+    beside: Option<i32>,
+    brought: Brought,
+    delete: Option<Vec<String>>,
 }
 
 impl Door for OwnDoor {
@@ -45,18 +62,28 @@ impl Door for OwnDoor {
             }
         };
         let values = self.values.clone().with_words("command", command);
+<<<<<<< HEAD
         let argv = fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
         let launch = Launch { argv, root: None, beside: Some(self.runtime), poisoned: false };
+=======
+        let argv =
+            fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
+        let launch = Launch { argv, root: None, beside: self.beside, poisoned: false };
+>>>>>>> main
         nursery.make(&Request::Launch(launch), streams)
     }
 
     fn find(&self, token: &str, reported: i32, deadline: Instant) -> Result<Option<Found>, StartError> {
-        let loader: Option<PathBuf> = bundle::own_program()?.loader;
-        found::agent(token, reported, loader.as_deref(), deadline).map(Some)
+        found::agent(token, reported, Some(&self.brought), deadline).map(Some)
     }
 
     fn is_indirect(&self) -> bool {
         true
+    }
+
+    fn close(&self) {
+        // What is left of it is swept by the next run.
+        let _ = self.delete.as_ref().map(|argv| ask(argv, None));
     }
 }
 

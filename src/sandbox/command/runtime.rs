@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 use nix::unistd::Uid;
 use serde_json::Value;
 
+use super::ask::ask;
 use super::bundle;
 use super::definition::{Definition, Need, Rootfs};
-use super::door::{self, Unentered};
+use super::door;
+use super::engine;
 use super::found;
+use super::luggage::luggage;
 use super::manual::manual;
 use super::oci::Bundle;
 use super::spell::{Spelled, spell};
@@ -23,7 +26,7 @@ use crate::sandbox::nursery::{HostView, Launch, Nursery, NurseryError, PreparedR
 use crate::sandbox::program;
 use crate::sandbox::running::Sandbox;
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
-use crate::sandbox::streams::{Captured, Streams, drain};
+use crate::sandbox::streams::{Streams, drain};
 use crate::spec::{Launcher, Profile, Settings};
 use crate::sys::random_word;
 
@@ -40,12 +43,16 @@ pub(in crate::sandbox) struct CommandLine {
     definition: Definition,
     /// The `config.json` that it makes by itself, or why it makes none.
     config: OnceLock<Result<Value, String>>,
+    /// Whether its daemon answers, if it has one.
+    ready: OnceLock<Result<(), Cannot>>,
+    /// Whether what earlier runs left with it has been removed.
+    swept: OnceLock<()>,
 }
 
 impl CommandLine {
     pub(super) fn new(definition: Definition) -> Self {
         let name = Box::leak(definition.runtime.0.clone().into_boxed_str());
-        Self { name, definition, config: OnceLock::new() }
+        Self { name, definition, config: OnceLock::new(), ready: OnceLock::new(), swept: OnceLock::new() }
     }
 }
 
@@ -58,11 +65,11 @@ impl Runtime for CommandLine {
         &self.definition.about
     }
 
-    fn version(&self, nursery: &Nursery, deadline: Instant) -> Result<String, String> {
+    fn version(&self) -> Result<String, String> {
         let version = &self.definition.version;
         let place = Place::new(Path::new("/"), "airtight");
         let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(nursery, argv.clone(), deadline)?;
+        let said = ask(&argv, None)?;
         let said = String::from_utf8_lossy(&said);
         let found = version.matches.0.captures(&said).and_then(|found| found.get(1));
         let unknown = || format!("`{}` printed no version", argv.join(" "));
@@ -73,12 +80,22 @@ impl Runtime for CommandLine {
         manual(&self.definition)
     }
 
+    fn clean(&self) -> Result<Vec<String>, String> {
+        let Some(store) = self.definition.image.as_ref().filter(|_| self.is_there().is_ok()) else {
+            return Ok(Vec::new());
+        };
+        let values = self.values(&Place::new(Path::new("/"), "airtight"));
+        engine::sweep(&self.definition, &values);
+        engine::remove_images(store, &values)
+    }
+
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
         self.is_there()?;
         let settings = self.complete(settings)?;
         // The paths are of no account: what is asked is whether there are words.
-        let values = self.values(&Place::new(Path::new("/"), "airtight"));
-        self.written(&settings, Path::new("."), values, &[], &Value::Null).map(drop)
+        let place = Place::new(Path::new("/"), "airtight");
+        let values = self.values(&place).with("agent", "/").with("image", "airtight");
+        self.written(&settings, Path::new("."), &values, &[], &Value::Null).map(drop)
     }
 
     /// Without each of its words, and with those that others are of no use without.
@@ -101,12 +118,14 @@ impl Runtime for CommandLine {
         let settings = self.complete(broken.as_ref().unwrap_or(order.settings))?;
         let order = &Order { settings: &settings, ..*order };
         let place = Place::of(nursery);
+        let values = self.values_for(order, &place)?;
         match order.first {
-            First::Agent => self.start_agent(nursery, order, &place),
+            First::Agent => self.start_agent(nursery, order, &place, values),
             First::Command { argv, stdin } => {
                 let streams = Streams::new()?;
-                let first = self.launch(nursery, order, &place, argv, streams.inside())?;
-                Ok(Sandbox::with_command(first, streams.into_command(stdin)?, Box::new(Unentered)))
+                let first = self.launch(nursery, order, &place, &values, argv, streams.inside())?;
+                let door = door::door(&self.definition, values, &first, None)?;
+                Ok(Sandbox::with_command(first, streams.into_command(stdin)?, door))
             }
         }
     }
@@ -118,20 +137,23 @@ impl CommandLine {
         nursery: &Nursery,
         order: &Order<'_>,
         place: &Place,
+        values: Values,
     ) -> Result<Sandbox, StartError> {
         let token = random_word()?;
-        let (words, loader) = (bundle::words(&token)?, bundle::own_program()?.loader);
+        let (words, brought) = (bundle::words(&token)?, door::brought(&self.definition)?);
         let streams = Streams::new()?;
-        let first = self.launch(nursery, order, place, &words, streams.inside())?;
+        let first = self.launch(nursery, order, place, &values, &words, streams.inside())?;
         let (mut channel, stderr) = streams.into_channel(token.clone())?;
         match channel.hello(order.deadline) {
             Ok(hello) => {
-                let found = found::agent(&token, hello.pid, loader.as_deref(), order.deadline)?;
-                let door = door::door(&self.definition, self.values(place), &first, &found)?;
+                let found = found::agent(&token, hello.pid, Some(&brought), order.deadline)?;
+                let door = door::door(&self.definition, values, &first, Some(&found))?;
                 Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
             }
             Err(error) => {
                 first.kill(Instant::now() + PATIENCE);
+                // What is left of it is swept by the next run.
+                let _ = door::deletion(&self.definition, &values)?.map(|argv| ask(&argv, None));
                 match first.failed() {
                     Some(failure) => Err(NurseryError::Setup(failure).into()),
                     None => Err(StartError::Agent { error, stderr: drain(&stderr) }),
@@ -145,28 +167,36 @@ impl CommandLine {
         nursery: &Nursery,
         order: &Order<'_>,
         place: &Place,
+        values: &Values,
         command: &[String],
         streams: [i32; 3],
     ) -> Result<Process, StartError> {
         let Order { settings, directory, .. } = *order;
-        let own = self.own_config(nursery, order.deadline)?;
-        let (argv, config) = self.written(settings, directory, self.values(place), command, own)?;
+        let (argv, config) = self.written(settings, directory, values, command, self.own_config()?)?;
+        let root = match self.definition.rootfs {
+            Rootfs::Imported => None,
+            Rootfs::Directory | Rootfs::Bundle => Some(self.root(order, place, config.as_ref())?),
+        };
+        let poisoned = settings.launcher == Some(Launcher::Poisoned);
+        let launch = Launch { argv, root, beside: None, poisoned };
+        Ok(nursery.make(&Request::Launch(launch), streams)?)
+    }
+
+    /// The root filesystem that the launcher prepares.
+    fn root(&self, order: &Order<'_>, place: &Place, config: Option<&Value>) -> Result<PreparedRoot, StartError> {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
-        let mut binds = bundle::own_program()?.binds;
-        if self.definition.rootfs == Rootfs::Directory && self.definition.settings.mounts.is_empty() {
-            binds.extend(host_binds(settings, directory));
+        let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
+        if self.definition.binds_for_itself() {
+            binds.extend(host_binds(order.settings, order.directory));
         }
-        let root = PreparedRoot {
+        Ok(PreparedRoot {
             stage: place.stage.clone(),
             image: order.image.to_owned(),
             binds,
             places: self.definition.places.clone(),
             files: config.into_iter().collect(),
             host: self.host_view(),
-        };
-        let poisoned = settings.launcher == Some(Launcher::Poisoned);
-        let launch = Launch { argv, root: Some(root), beside: None, poisoned };
-        Ok(nursery.make(&Request::Launch(launch), streams)?)
+        })
     }
 
     /// Its command line and, if it takes a bundle, that one's configuration.
@@ -174,20 +204,21 @@ impl CommandLine {
         &self,
         settings: &Settings,
         directory: &Path,
-        values: Values,
+        values: &Values,
         command: &[String],
         own: &Value,
     ) -> Result<(Vec<String>, Option<Value>), Cannot> {
         let definition = &self.definition;
         let (spelled, config) = if definition.rootfs == Rootfs::Bundle {
-            let rootfs = fill(&[Word::rootfs()], &values)?.concat();
+            let rootfs = fill(&[Word::rootfs()], values)?.concat();
             let bundle = Bundle { definition, rootfs: &rootfs, argv: command, directory };
             let flags = settings.flags.clone().unwrap_or_default();
             (Spelled { flags, ..Spelled::default() }, Some(bundle.configure(own, settings)?))
         } else {
-            (spell(definition, settings, directory, &values)?, None)
+            (spell(definition, settings, directory, values)?, None)
         };
         let values = values
+            .clone()
             .with_words("root", spelled.root)
             .with_words("settings", spelled.settings)
             .with_words("flags", spelled.flags)
@@ -196,20 +227,20 @@ impl CommandLine {
     }
 
     /// The configuration that it makes by itself; asked for once.
-    fn own_config(&self, nursery: &Nursery, deadline: Instant) -> Result<&Value, StartError> {
+    fn own_config(&self) -> Result<&Value, StartError> {
         let config = self.config.get_or_init(|| match &self.definition.bundle {
-            Some(words) => self.make_config(words, nursery, deadline),
+            Some(words) => self.make_config(words),
             None => Ok(Value::Null),
         });
         config.as_ref().map_err(|reason| StartError::Bundle(reason.clone()))
     }
 
-    fn make_config(&self, words: &[Word], nursery: &Nursery, deadline: Instant) -> Result<Value, String> {
+    fn make_config(&self, words: &[Word]) -> Result<Value, String> {
         let folder = tempfile::tempdir().map_err(|error| format!("no folder for a bundle: {error}"))?;
         let place = Place::new(folder.path(), "airtight");
         std::fs::create_dir(place.bundle()).map_err(|error| format!("no folder for a bundle: {error}"))?;
         let argv = fill(words, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(nursery, argv, deadline)?;
+        let said = ask(&argv, None)?;
         let text = std::fs::read(place.bundle().join("config.json")).unwrap_or(said);
         serde_json::from_slice(&text).map_err(|error| format!("its own config.json is not JSON: {error}"))
     }
@@ -223,6 +254,20 @@ impl CommandLine {
             .with("bundle", text(place.bundle()))
             .with("state", text(place.stage.join(STATE)))
             .with("id", place.id.clone())
+    }
+
+    /// With what is made for them first: the agent's directory, an engine's image.
+    fn values_for(&self, order: &Order<'_>, place: &Place) -> Result<Values, StartError> {
+        let mut values = self.values(place);
+        if self.definition.takes_agent() {
+            values = values.with("agent", luggage()?.directory.to_string_lossy());
+        }
+        if let Some(store) = &self.definition.image {
+            values = values.with("image", engine::image_name(order.image));
+            self.swept.get_or_init(|| engine::sweep(&self.definition, &values));
+            engine::import(&self.definition, store, order.image, &values).map_err(StartError::Image)?;
+        }
+        Ok(values)
     }
 
     fn host_view(&self) -> HostView {
@@ -241,7 +286,14 @@ impl CommandLine {
         if needs.contains(&Need::Root) && !Uid::effective().is_root() {
             return Err(Cannot::because(format!("{} needs root here", self.name)));
         }
-        Ok(())
+        self.ready.get_or_init(|| self.is_ready()).clone()
+    }
+
+    /// Whether a daemon answers; asked once.
+    fn is_ready(&self) -> Result<(), Cannot> {
+        let Some(words) = &self.definition.ready else { return Ok(()) };
+        let argv = fill(words, &self.values(&Place::new(Path::new("/"), "airtight")))?;
+        ask(&argv, None).map(drop).map_err(Cannot::because)
     }
 
     /// The settings, with those of its hardened profile where they ask for that.
@@ -276,29 +328,6 @@ impl Place {
 
     fn bundle(&self) -> PathBuf {
         self.stage.join(BUNDLE)
-    }
-}
-
-/// What a runtime prints when it is asked something on the host, within bounds.
-pub(super) fn ask(nursery: &Nursery, argv: Vec<String>, deadline: Instant) -> Result<Vec<u8>, String> {
-    let words = argv.join(" ");
-    let failed = |reason: String| format!("`{words}`: {reason}");
-    let streams = Streams::new().map_err(|failure| failed(failure.to_string()))?;
-    let launch = Launch { argv, root: None, beside: None, poisoned: false };
-    let process = nursery.make(&Request::Launch(launch), streams.inside());
-    let process = process.map_err(|error| failed(error.to_string()))?;
-    let mut command = streams.into_command("").map_err(|failure| failed(failure.to_string()))?;
-    let ended = command.run(&process, deadline);
-    process.kill(Instant::now() + PATIENCE);
-    let Captured { bytes, .. } = command.stdout().clone();
-    match (process.failed(), ended) {
-        (Some(failure), _) => Err(failed(failure.to_string())),
-        (None, None) => Err(failed("did not end in time".to_owned())),
-        (None, Some(crate::fact::Ended::Exited(0))) => Ok(bytes),
-        (None, Some(ended)) => {
-            let said = String::from_utf8_lossy(&command.stderr().bytes).trim_end().to_owned();
-            Err(failed(format!("{ended:?}; it said: {said}")))
-        }
     }
 }
 

@@ -227,6 +227,9 @@ impl Speller<'_> {
 
     fn mount(&mut self, mount: &Mount) -> Said {
         let kind = mount.kind.as_deref().unwrap_or("bind");
+        if self.definition.binds_for_itself() && kind == "bind" && mount.options.is_empty() {
+            return Ok(());
+        }
         let fits = |form: &&MountForm| {
             form.kind == kind && form.options.as_ref().is_none_or(|options| same(options, &mount.options))
         };

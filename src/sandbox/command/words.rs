@@ -26,6 +26,11 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) struct Word(String);
 
 impl Word {
+    /// Whether the agent's directory is in it.
+    pub(super) fn names_agent(&self) -> bool {
+        self.0.contains("{agent}")
+    }
+
     /// The word that is the root filesystem's path.
     pub(super) fn rootfs() -> Self {
         Self("{rootfs}".to_owned())
