@@ -1,11 +1,8 @@
 //! The command line: one file per command.
 
 mod check;
-<<<<<<< HEAD
-mod diff;
-=======
 mod clean;
->>>>>>> main
+mod diff;
 mod exit;
 mod explain;
 pub mod image;
