@@ -11,9 +11,7 @@ pub fn on_host(
     stdin: &str,
 ) -> Result<(Process, Commanded), StartError> {
     let streams = Streams::new()?;
-    let process = nursery.make(
-        &Request::Launch(Launch { argv, root: None, beside: None, poisoned: false }),
-        streams.inside(),
-    )?;
+    let process =
+        nursery.make(&Request::Launch(Launch { argv, root: None, beside: None, poisoned: false }), streams.inside())?;
     Ok((process, streams.into_command(stdin)?))
 }

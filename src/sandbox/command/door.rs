@@ -62,14 +62,9 @@ impl Door for OwnDoor {
             }
         };
         let values = self.values.clone().with_words("command", command);
-<<<<<<< HEAD
-        let argv = fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
-        let launch = Launch { argv, root: None, beside: Some(self.runtime), poisoned: false };
-=======
         let argv =
             fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
         let launch = Launch { argv, root: None, beside: self.beside, poisoned: false };
->>>>>>> main
         nursery.make(&Request::Launch(launch), streams)
     }
 

@@ -54,12 +54,7 @@ impl Runtime for Idle {
 
 fn launch(nursery: &Nursery, program: &str, streams: [i32; 3]) -> Result<Process, NurseryError> {
     nursery.make(
-        &Request::Launch(Launch {
-            argv: vec![program.to_owned()],
-            root: None,
-            beside: None,
-            poisoned: false,
-        }),
+        &Request::Launch(Launch { argv: vec![program.to_owned()], root: None, beside: None, poisoned: false }),
         streams,
     )
 }

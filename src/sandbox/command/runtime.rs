@@ -102,9 +102,8 @@ impl Runtime for CommandLine {
     fn breakages(&self, settings: &Settings, _: &Path) -> Vec<Breakage> {
         let flags = settings.flags.clone().unwrap_or_default();
         let without = |flag: &String| flags.iter().filter(|other| *other != flag).cloned().collect();
-        let left_out = flags
-            .iter()
-            .map(|flag| Breakage::flags(format!("{} {flag}: left out", self.name), without(flag)));
+        let left_out =
+            flags.iter().map(|flag| Breakage::flags(format!("{} {flag}: left out", self.name), without(flag)));
         let missing = self.definition.flags_to_add.iter().filter(|flag| !flags.contains(flag));
         let with = |flag: &String| flags.iter().chain([flag]).cloned().collect();
         let added = missing.map(|flag| Breakage::flags(format!("{} {flag}: added", self.name), with(flag)));
