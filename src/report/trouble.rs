@@ -107,12 +107,16 @@ fn of_finding(finding: &Finding) -> Vec<(String, String)> {
 
 /// A value on one line, cut where it is long.
 pub(super) fn shown(value: &serde_json::Value) -> String {
-    const LONGEST: usize = 160;
+    shown_in(value, 160)
+}
+
+/// The same, cut at so many characters.
+pub(super) fn shown_in(value: &serde_json::Value, longest: usize) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), |text| text.escape_debug().to_string());
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= longest {
         return text;
     }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    text.chars().take(longest).chain(['…']).collect()
 }
 
 /// The command that runs just this claim again.

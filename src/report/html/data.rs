@@ -5,11 +5,15 @@ use serde::Serialize;
 use super::escape::{json_in_script, visible};
 use crate::judge::{Evidence, Finding};
 use crate::report::matrix::{About, Cell, Matrix, Row};
-use crate::report::trouble::shown;
+use crate::report::trouble::shown_in;
 
 /// The most of one cell's drawing, in characters, and the most readings of it: a page of thousands of cells must stay one that opens.
 const DRAWN: usize = 8000;
 const READINGS: usize = 12;
+
+/// The most of one value, where it is red and where it is not.
+const RED: usize = 1000;
+const OTHER: usize = 300;
 
 #[derive(Serialize)]
 struct Data {
@@ -91,12 +95,12 @@ fn cell(cell: &Cell) -> DataCell {
 
 /// Where nothing was observed, what is said of that.
 fn found(finding: &Finding) -> [String; 3] {
-    let observed = finding.actual.as_ref().map_or_else(|| finding.label.clone(), shown);
+    let observed = finding.actual.as_ref().map_or_else(|| finding.label.clone(), |value| shown_in(value, RED));
     [&finding.fact, &finding.expected, &observed].map(|text| visible(&cut(text)))
 }
 
 fn seen(reading: &Evidence) -> [String; 4] {
-    let value = reading.value.as_ref().map(shown).unwrap_or_default();
+    let value = reading.value.as_ref().map(|value| shown_in(value, OTHER)).unwrap_or_default();
     [&reading.view, &reading.fact, &value, &reading.note].map(|text| visible(text))
 }
 

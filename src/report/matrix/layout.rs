@@ -16,7 +16,7 @@ pub fn layout(matrix: &Matrix, width: usize) -> String {
     let mut text = String::new();
     text.push_str(&key(&columns, width));
     section(&mut text, ["differs", "differ"], &differing, &columns, matrix);
-    section(&mut text, ["is alike", "are alike"], &alike, &columns, matrix);
+    section(&mut text, ["does not differ", "do not differ"], &alike, &columns, matrix);
     let _ = writeln!(text, "{}\n", legend(matrix, width));
     text.push_str(&numbers(matrix, &columns));
     text

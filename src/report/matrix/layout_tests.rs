@@ -48,7 +48,7 @@ fn what_differs_comes_first() {
 specs/a.yaml  One
   differs                                  ✓     ✗
 
-2 of 3 claims are alike                  native none
+2 of 3 claims do not differ              native none
 specs/a.yaml  One
   is alike                                 ✓     ✓
 specs/a.yaml  Two

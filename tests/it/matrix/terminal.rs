@@ -21,7 +21,7 @@ fn claims_are_rows_and_runtimes_are_columns() {
     assert_eq!(row("has its own host name"), ["✓", "-", "✗"]);
     assert_eq!(row("is only for the built-in runtime"), ["✓"]);
     let differing = text.find("2 of 4 claims differ ").unwrap();
-    assert!(text.find("2 of 4 claims are alike ").unwrap() > differing, "{text}");
+    assert!(text.find("2 of 4 claims do not differ ").unwrap() > differing, "{text}");
     assert!(text.contains("failed: specs/names/spec.yaml · has its own host name · none\n"), "{text}");
     assert!(!text.contains('\x1b'), "colours, and no terminal: {text}");
 }
