@@ -95,7 +95,8 @@ fn cell(cell: &Cell) -> DataCell {
 
 /// Where nothing was observed, what is said of that.
 fn found(finding: &Finding) -> [String; 3] {
-    let observed = finding.actual.as_ref().map_or_else(|| finding.label.clone(), |value| shown_in(value, RED));
+    let observed =
+        finding.actual.as_ref().map_or_else(|| finding.label.clone(), |value| shown_in(value, RED));
     [&finding.fact, &finding.expected, &observed].map(|text| visible(&cut(text)))
 }
 

@@ -134,7 +134,8 @@ fn what_a_sandbox_says_stays_text() {
     let Some((_place, browser)) = opened() else { return };
     browser.click("tr[data-row='0'] td.failed button");
     let text = opened_text(&browser);
-    for part in ["</script><script>document.title=", "<img src=x onerror=alert(1)>", r"\u{1b}[31m", r"\u{202e}", SAYS]
+    for part in
+        ["</script><script>document.title=", "<img src=x onerror=alert(1)>", r"\u{1b}[31m", r"\u{202e}", SAYS]
     {
         assert!(text.contains(part), "no `{part}` in {text}");
     }
