@@ -20,7 +20,7 @@ fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Days since 1970 to a civil date, by Howard Hinnant's algorithm (http://howardhinnant.github.io/date_algorithms.html).
+/// Days since 1970 to a civil date, by Howard Hinnant's algorithm (<http://howardhinnant.github.io/date_algorithms.html>).
 fn day(since_epoch: u64) -> String {
     let days = i64::try_from(since_epoch).unwrap_or(0) + 719_468;
     let era = days.div_euclid(146_097);

@@ -3,8 +3,13 @@
 mod action;
 mod claim;
 mod confirm;
+<<<<<<< HEAD
 pub mod date;
+=======
+mod control;
+>>>>>>> main
 mod event;
+mod idle;
 mod images;
 mod keep;
 mod outcome;

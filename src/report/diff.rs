@@ -35,7 +35,9 @@ impl Diff {
         self.progress.clear();
         let Some(found) = Differences::of(matrix) else { return };
         let lines = if self.json { vec![json(&found)] } else { pretty(&found, matrix) };
-        lines.iter().for_each(|line| self.output.line(line));
+        for line in &lines {
+            self.output.line(line);
+        }
     }
 }
 

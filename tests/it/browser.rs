@@ -1,4 +1,4 @@
-//! A headless Chromium, driven by chromedriver's WebDriver (<https://www.w3.org/TR/webdriver2/>): bounded in time, with a profile folder of its own,
+//! A headless Chromium, driven by chromedriver's `WebDriver` (<https://www.w3.org/TR/webdriver2/>): bounded in time, with a profile folder of its own,
 //! and gone with all of its processes at the end.
 
 use std::fs;
@@ -15,12 +15,12 @@ use std::os::fd::AsFd;
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; no test waits for it unless it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The programs, which Debian's packages `chromium` and `chromium-driver` bring.
 const PROGRAMS: [&str; 2] = ["chromium", "chromedriver"];
 
-/// The name under which WebDriver hands out elements (section 12.2).
+/// The name under which `WebDriver` hands out elements (section 12.2).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser with one window.

@@ -83,10 +83,10 @@ fn outcomes(matrix: &Matrix) -> String {
         |mark: Mark| (0..matrix.runtimes.len()).map(|column| matrix.count(column, mark)).sum::<usize>();
     let mut text = String::new();
     for mark in Mark::ALL.into_iter().filter(|mark| count(*mark) > 0) {
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<label class=\"chip {key}\"><input type=\"checkbox\" name=\"outcome\" value=\"{key}\"> \
-             <span aria-hidden=\"true\">{}</span> {} <b>{}</b></label>\n",
+             <span aria-hidden=\"true\">{}</span> {} <b>{}</b></label>",
             mark.symbol(),
             mark.word(),
             count(mark),

@@ -38,7 +38,7 @@ impl Columns {
 
     /// The line above the cells, behind the claims' column.
     pub(super) fn head(&self) -> String {
-        self.labels.iter().map(|label| format!(" {label}")).collect()
+        format!(" {}", self.labels.join(" "))
     }
 
     /// A cell, in the middle of its column.

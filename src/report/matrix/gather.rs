@@ -65,7 +65,7 @@ impl Gather {
         row.cells[column] = Some(cell);
         if let (None, Some(test)) = (&row.about, test) {
             row.about = Some(about(test));
-            self.folders[place] = test.directory().to_owned();
+            test.directory().clone_into(&mut self.folders[place]);
         }
     }
 
@@ -133,7 +133,7 @@ fn shared<'a>(mut folders: impl Iterator<Item = &'a Path>) -> PathBuf {
 /// The folder below the shared one; its own name where it is that.
 fn area(folder: &Path, shared: &Path) -> String {
     let below = folder.strip_prefix(shared).unwrap_or(folder);
-    let own = || folder.file_name().map(Path::new).unwrap_or(folder);
+    let own = || folder.file_name().map_or(folder, Path::new);
     let area = if below.as_os_str().is_empty() { own() } else { below };
     area.display().to_string()
 }

@@ -156,8 +156,8 @@ fn legend(matrix: &Matrix, width: usize) -> String {
 fn numbers(matrix: &Matrix, columns: &Columns) -> String {
     let names = columns.names();
     let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let head: String = Mark::ALL.iter().map(|mark| format!("  {}", mark.word())).collect();
-    let mut text = format!("{}{head}\n", " ".repeat(widest));
+    let head = Mark::ALL.map(Mark::word).join("  ");
+    let mut text = format!("{}  {head}\n", " ".repeat(widest));
     for (column, name) in names.iter().enumerate() {
         text.push_str(&padded(name, widest));
         for mark in Mark::ALL {

@@ -16,7 +16,7 @@ scenario: The names of a sandbox
 why: A name that is the host's can be taken for the host.
 see: [man:uts_namespaces(7), https://example.org/a?b=1&c=2]
 tags: [smoke]
-sandbox: { image: base, new: [mount, pid, uts] }
+sandbox: { image: base }
 
 claims:
   is the first process of its own namespace:
