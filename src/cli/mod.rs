@@ -9,11 +9,8 @@ pub mod image;
 mod interrupt;
 mod list;
 mod loading;
-<<<<<<< HEAD
 mod named;
-=======
 mod probe;
->>>>>>> main
 mod prove;
 mod run;
 mod runtime;

@@ -3,11 +3,8 @@
 mod action;
 mod claim;
 mod confirm;
-<<<<<<< HEAD
-pub mod date;
-=======
 mod control;
->>>>>>> main
+pub mod date;
 mod event;
 mod idle;
 mod images;

@@ -165,12 +165,8 @@ impl Engine {
             if may_have_harmed(&test, &outcome) {
                 stage = None;
             }
-<<<<<<< HEAD
-            ended(place, Ok(&test), End { outcome, observed, began });
-=======
             served &= stage.is_none() || outcome.trouble().is_none();
-            ended(place, Ok(&test), &outcome, began);
->>>>>>> main
+            ended(place, Ok(&test), End { outcome, observed, began });
         }
         if let Some(stage) = stage.filter(|_| served) {
             stage.hand_on();
