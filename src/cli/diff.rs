@@ -66,7 +66,7 @@ fn try_run(arguments: &Compare) -> Result<Exit, Exit> {
     }
     let plan = plan(arguments, both)?;
     let jobs = arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get);
-    let options = Options { jobs, required: Vec::new(), keep: Keep::usual(), remember_controls: false };
+    let options = Options { jobs, required: Vec::new(), keep: Keep::usual(), share: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut listener = Diff::new(&plan, both.map(Runtime::name), arguments.format == Format::Json);
     engine.run(&plan, &mut listener);
