@@ -1,14 +1,12 @@
 //! The bare value, `not`, `any_of`, `one_of`.
 
-use std::cmp::Ordering;
-
 use crate::expect::check::{Check, Miss, Scene};
 use crate::expect::describe::{describe, describe_matching, show};
 use crate::expect::evaluate::evaluate;
 use crate::expect::expectation::{Argument, Matching};
 use crate::fact::{Kind, Value};
 
-use super::{lists, numbers, texts};
+use super::{lists, texts};
 
 pub(in crate::expect) fn is(matching: &Matching, kind: &Kind, value: &Value, _: &Scene<'_>) -> Check {
     let Argument::Value(expected) = &matching.argument else { return nothing_to_compare(matching) };
@@ -48,9 +46,6 @@ pub(in crate::expect) fn one_of(matching: &Matching, kind: &Kind, value: &Value,
 pub(in crate::expect) fn equal(kind: &Kind, left: &Value, right: &Value) -> bool {
     match (kind, left, right) {
         (Kind::Mode, Value::String(left), Value::String(right)) => octal(left) == octal(right),
-        (Kind::Limit, ..) | (Kind::Any, Value::Number(_), Value::Number(_)) => {
-            numbers::compare(left, right) == Some(Ordering::Equal)
-        }
         (_, Value::Array(left), Value::Array(right)) => {
             lists::difference(kind, left, right, !matches!(kind, Kind::Set(_))).is_none()
         }
