@@ -128,4 +128,23 @@ mod tests {
         let masks = masks_of(&Subject::other(nix::unistd::gettid().as_raw(), None)).unwrap();
         assert_eq!(own_masks().unwrap(), masks);
     }
+
+    /// The kernel knows the numbers up to one, and refuses the next; one that refuses the first is asked for something else.
+    #[test]
+    fn the_first_number_that_is_not_known_ends_the_set() {
+        type Answer = rustix::io::Result<bool>;
+        let check = |ask: fn(CapabilitySet) -> Answer, expected: Result<u64, &str>| {
+            let found = probe("PR_X", ask).map_err(|why| why.reason);
+            assert_eq!(found, expected.map_err(str::to_owned));
+        };
+        let ends_after_three = |set: CapabilitySet| match set.bits() {
+            1 | 4 => Ok(true),
+            2 => Ok(false),
+            _ => Err(rustix::io::Errno::INVAL),
+        };
+        check(ends_after_three, Ok(5));
+        check(|_| Ok(true), Ok(u64::MAX));
+        check(|_| Err(rustix::io::Errno::INVAL), Err("prctl(PR_X) failed: EINVAL"));
+        check(|_| Err(rustix::io::Errno::PERM), Err("prctl(PR_X) failed: EPERM"));
+    }
 }
