@@ -125,8 +125,12 @@ mod tests {
 
     #[test]
     fn both_ways_to_read_agree() {
-        let masks = masks_of(&Subject::other(nix::unistd::gettid().as_raw(), None)).unwrap();
+        let other = Subject::other(nix::unistd::gettid().as_raw(), None);
+        let masks = masks_of(&other).unwrap();
         assert_eq!(own_masks().unwrap(), masks);
+        let read = |subject: &Subject| (CAPABILITIES.observe)(subject, "").unwrap();
+        assert_eq!(read(&Subject::oneself()), read(&other));
+        assert_eq!(read(&other).raw.lines().next().unwrap(), format!("CapEff: {:016x}", masks[0]));
     }
 
     /// The kernel knows the numbers up to one, and refuses the next; one that refuses the first is asked for something else.

@@ -77,6 +77,8 @@ mod tests {
     use crate::expect::decoded::told;
     use crate::fact::Field;
 
+    const MODE: Field = Field { name: "mode", kind: Kind::Mode, brief: "" };
+
     #[test]
     fn values_are_the_same_as_their_kind_has_it() {
         let check = |kind: Kind, left: Value, right: Value, expected: bool| {
@@ -95,13 +97,11 @@ mod tests {
         check(Kind::Map(&Kind::Mode), json!({ "a": "1" }), json!({ "a": "01" }), true);
         check(Kind::Map(&Kind::Mode), json!({ "a": "1" }), json!({ "b": "1" }), false);
         check(Kind::Map(&Kind::Mode), json!({ "a": "1" }), json!({ "a": "1", "b": "1" }), false);
-        const MODE: Field = Field { name: "mode", kind: Kind::Mode, brief: "" };
         check(Kind::Record(&[MODE]), json!({ "mode": "1" }), json!({ "mode": "01" }), true);
         check(Kind::Record(&[]), json!({ "mode": "1" }), json!({ "mode": "01" }), false);
     }
 
     #[test]
-    #[expect(clippy::needless_pass_by_value, reason = "the rows of a table are read more easily")]
     fn what_does_not_hold_is_told() {
         let check = |fact: &str, observed: Value, expected: &str| {
             assert_eq!(told(fact, &observed), expected, "{fact} of {observed}");

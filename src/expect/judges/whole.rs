@@ -87,7 +87,6 @@ mod tests {
     use crate::expect::decoded::{checked, told};
 
     #[test]
-    #[expect(clippy::needless_pass_by_value, reason = "the rows of a table are read more easily")]
     fn what_is_there_and_not_named_is_noticed() {
         let check = |fact: &str, observed: Value, expected: &str| {
             assert_eq!(told(fact, &observed), expected, "{fact} of {observed}");
