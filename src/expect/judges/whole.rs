@@ -74,8 +74,7 @@ pub(in crate::expect) fn others(matching: &Matching, kind: &Kind, value: &Value,
     }
     Check::all(rest.into_iter().map(|(name, value)| {
         let path: Vec<&str> = scene.path.iter().copied().chain([name.as_str()]).collect();
-        evaluate(inner, &kind.of_field(name), value, &Scene { path: &path, named: &[], ..*scene })
-            .within(name)
+        evaluate(inner, &kind.of_field(name), value, &Scene { path: &path, ..*scene }).within(name)
     }))
 }
 
@@ -111,6 +110,7 @@ mod tests {
             "`hard` is there besides: 1",
         );
         check("limits: { exactly: { core: { soft: 0, hard: 1 }, others: { hard: 3 } } }", limits(), "holds");
+        check("limits: { exactly: { core: { not: { soft: 1 } }, others: { hard: 3 } } }", limits(), "holds");
         let addresses = || json!({ "lo": ["::1/128"] });
         check("addresses: { exactly: { lo: { count: 1 } } }", addresses(), "holds");
     }
