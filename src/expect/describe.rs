@@ -41,9 +41,8 @@ pub(crate) fn describe_matching(matching: &Matching) -> String {
 /// A viewpoint as a spec names it.
 pub(crate) fn describe_view(view: &View) -> String {
     match view {
-        View::Inside(name) if name == "inside" => "inside".to_owned(),
-        View::Outside(name) if name == "inside" => "outside".to_owned(),
         View::Inside(name) => name.clone(),
+        View::Outside(name) if name == "inside" => "outside".to_owned(),
         View::Outside(name) => format!("outside {name}"),
         View::Host => "host".to_owned(),
         View::Control(_) => "the control".to_owned(),
