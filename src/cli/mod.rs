@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod check;
+mod clean;
 mod exit;
 mod explain;
 pub mod image;
@@ -9,11 +10,17 @@ mod list;
 mod loading;
 mod prove;
 mod run;
+mod runtime;
 mod schema;
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::sandbox;
+use crate::spec::Problems;
 
 pub use exit::Exit;
 pub(crate) use interrupt::end_cleanly_on_signals;
@@ -24,6 +31,9 @@ pub(crate) use loading::{Loaded, load};
 #[derive(Debug, Parser)]
 #[command(name = "airtight", version, about, after_help = exit::HELP)]
 struct Arguments {
+    /// A file that describes a runtime, besides those that are known
+    #[arg(long = "runtime-file", value_name = "FILE", global = true)]
+    runtime_files: Vec<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -44,6 +54,10 @@ enum Command {
     Schema,
     /// The images that sandboxes start from
     Image(image::Image),
+    /// The runtimes that make sandboxes, and whether they can be used here
+    Runtime(runtime::Runtime),
+    /// Remove what is kept from run to run with container engines: images, containers of runs that have died
+    Clean,
 }
 
 /// What the command line can say, as clap has it.
@@ -54,6 +68,10 @@ pub fn command() -> clap::Command {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(problems) = add_runtimes(&arguments.runtime_files) {
+        anstream::eprintln!("{}", problems.render(std::io::stderr().is_terminal()));
+        return Exit::Wrong.into();
+    }
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Prove(prove) => return prove::run(prove),
@@ -62,8 +80,16 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain),
         Command::Schema => schema::run(),
         Command::Image(image) => images(image),
+        Command::Runtime(runtime) => runtime::run(runtime),
+        Command::Clean => clean::run(),
     };
     exit.into()
+}
+
+/// The user's own, and those of the command line.
+fn add_runtimes(files: &[PathBuf]) -> Result<(), Problems> {
+    sandbox::add_users_runtimes()?;
+    files.iter().try_for_each(|file| sandbox::add_runtime(file).map(drop))
 }
 
 fn images(image: &image::Image) -> Exit {

@@ -100,7 +100,7 @@ fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Ex
 /// The runtimes of these names. `none` is never meant unless it is named.
 fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
     if names.iter().any(|name| name == "all") {
-        let all = sandbox::names().into_iter().filter_map(sandbox::by_name);
+        let all = sandbox::names().into_iter().filter_map(|name| sandbox::by_name(&name));
         return Ok(all.filter(|runtime| runtime.isolates()).collect());
     }
     let pretender = |name: &String| {

@@ -23,4 +23,4 @@ pub(crate) mod unpack;
 pub use error::ImageError;
 pub use recipe::{ArchiveSource, DebianSource, HostSource, Limits, Recipe, Source};
 pub use report::{Missing, Report};
-pub use store::{Listed, Removed, Rootfs, Store};
+pub use store::{Listed, Removed, Rootfs, Store, cache_folder};

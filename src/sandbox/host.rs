@@ -12,6 +12,6 @@ pub fn on_host(
 ) -> Result<(Process, Commanded), StartError> {
     let streams = Streams::new()?;
     let process =
-        nursery.make(&Request::Launch(Launch { argv, root: None, poisoned: false }), streams.inside())?;
+        nursery.make(&Request::Launch(Launch { argv, root: None, beside: None, poisoned: false }), streams.inside())?;
     Ok((process, streams.into_command(stdin)?))
 }

@@ -2,24 +2,25 @@
 //! namespace of its own: what the runtime does to it is gone with the processes.
 
 use std::ffi::CString;
+use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::mount::MsFlags;
-use nix::sched::{CloneFlags, unshare};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{execvpe, setsid};
 
 use super::native::poison::pour_all;
-use super::native::root::{Place, ROOT, bind_host, lay_image, raise_root, raise_stage};
+use super::native::root::{Place, ROOT, bind_host, find, lay_image, raise_root, raise_stage};
 use super::native::{Identity, c_strings, show_root, wait_for_go};
-use super::nursery::{Launch, MARK, PreparedRoot, Report};
+use super::nursery::{HostView, Launch, MARK, Report};
 use super::run_directory::RunDirectory;
 use crate::sys::{self, Failure, Result};
 
-/// Stands for the prepared root's path in a launch's words.
-pub(super) const ROOTFS: &str = "{rootfs}";
+/// Where a runtime keeps what it knows of its sandboxes, on the stage.
+pub(super) const STATE: &str = "state";
 
 /// Prepares and executes; what goes wrong is reported.
 pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> ! {
@@ -42,6 +43,7 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
         // A session of its own: the terminal's signals are for the runner.
         setsid().map_err(|errno| Failure::new("setsid", &[], errno))?;
     }
+    launch.beside.map_or(Ok(()), stand_beside)?;
     let Some(root) = &launch.root else { return Ok(()) };
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWNS"], errno))?;
     raise_stage(&root.stage, &Identity::default())?;
@@ -50,7 +52,45 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     for (source, target) in &root.binds {
         bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
     }
+    for path in &root.places {
+        let place = if path.ends_with('/') { Place::Directory } else { Place::File };
+        find(&rootfs, path.trim_end_matches('/'), place)?;
+    }
+    fs::create_dir(STATE).map_err(|error| Failure::from_io("mkdir", &[&STATE], &error))?;
+    root.files.iter().try_for_each(|(path, text)| write(path, text))?;
+    dress(&root.host)?;
     show_root(line, &root.stage.join(ROOT))
+}
+
+/// Goes into the mount namespace of another launcher, and so to the root that it prepared. That process is the nursery's own, and has not
+/// been waited for.
+fn stand_beside(pid: i32) -> Result<()> {
+    let path = format!("/proc/{pid}/ns/mnt");
+    let namespace = File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
+    setns(namespace, CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("setns", &[&pid, &"CLONE_NEWNS"], errno))
+}
+
+/// The stage is the working directory.
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| Failure::from_io("mkdir", &[&parent], &error))?;
+    }
+    fs::write(path, text).map_err(|error| Failure::from_io("write", &[&path], &error))
+}
+
+/// Makes the host look to the runtime as it must.
+fn dress(host: &HostView) -> Result<()> {
+    for path in &host.unmounted {
+        // It fails where nothing is mounted.
+        let _ = umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+    }
+    for (number, (path, text)) in host.texts.iter().enumerate() {
+        let source = PathBuf::from(format!("host-{number}"));
+        write(&source, text)?;
+        mount(Some(&source), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+            .map_err(|errno| Failure::new("mount", &[&source, path, &MsFlags::MS_BIND], errno))?;
+    }
+    Ok(())
 }
 
 /// Takes on all that must not be inherited, if there is a terminal for it: to keep it from the sandbox is for the runtime.
@@ -64,10 +104,8 @@ fn place_of(source: &Path) -> Place {
 
 /// Returns only when it could not.
 fn execute(launch: &Launch, tag: &str) -> Failure {
-    let rootfs = launch.root.as_ref().map(PreparedRoot::path).unwrap_or_default();
-    let words: Vec<String> = launch.argv.iter().map(|word| word.replace(ROOTFS, &rootfs)).collect();
-    let program = words.first().cloned().unwrap_or_default();
-    match c_strings(&words) {
+    let program = launch.argv.first().cloned().unwrap_or_default();
+    match c_strings(&launch.argv) {
         Ok(words) if !words.is_empty() => match execvpe(&words[0], &words, &environment(tag)) {
             Err(errno) => Failure::new("execve", &[&program], errno),
         },
@@ -83,10 +121,4 @@ fn environment(tag: &str) -> Vec<CString> {
         .chain([format!("{MARK}={tag}").into_bytes()])
         .filter_map(|entry| CString::new(entry).ok())
         .collect()
-}
-
-impl PreparedRoot {
-    fn path(&self) -> String {
-        self.stage.join(ROOT).to_string_lossy().into_owned()
-    }
 }

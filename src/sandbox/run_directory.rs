@@ -166,6 +166,12 @@ fn sweep() {
     }
 }
 
+/// Whether the run of this tag goes on.
+pub(super) fn is_alive(tag: &str) -> bool {
+    let path = parent().join(directory_name(tag));
+    path.exists() && lock_of_dead(&path).is_none()
+}
+
 /// The lock of a directory of ours that nobody else holds.
 fn lock_of_dead(path: &Path) -> Option<File> {
     let file = open(path).ok()?;

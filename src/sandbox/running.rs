@@ -1,6 +1,7 @@
 //! A running sandbox.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -11,16 +12,37 @@ use super::nursery::{Nursery, NurseryError, Process};
 use super::runtime::StartError;
 use super::streams::{Commanded, Streams, drain};
 use crate::agent::Channel;
-use crate::fact::{Ended, Subject};
+use crate::fact::{Ended, Report, Reporter, Subject};
 use crate::sys::{Failure, random_word};
 
 /// How long the kernel may take to end a killed sandbox.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a runtime may take to put away a sandbox that has ended.
+const TIDYING: Duration = Duration::from_secs(3);
+
 /// The way in for further processes.
 pub(super) trait Door: Send + Sync + std::fmt::Debug {
     /// Makes a process in the sandbox, with these streams.
     fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError>;
+
+    /// The agent that said hello, where it is not the process that entered: a runtime stands between.
+    fn find(&self, _token: &str, _reported: i32, _deadline: Instant) -> Result<Option<Found>, StartError> {
+        Ok(None)
+    }
+
+    /// Whether it is: the process that enters is a runtime's own, which starts the one that is meant.
+    fn is_indirect(&self) -> bool {
+        false
+    }
+
+    /// Who says what the runtime says of the sandbox.
+    fn reporter(&self) -> Option<Arc<dyn Reporter>> {
+        None
+    }
+
+    /// Ends what the runtime's own process does not end with itself: a daemon's container.
+    fn close(&self) {}
 }
 
 /// A running sandbox. Dropping it ends it and everything in it.
@@ -31,6 +53,30 @@ pub struct Sandbox {
     found: Option<Found>,
     voice: Voice,
     door: Box<dyn Door>,
+}
+
+/// What the nursery has said of a process that it made itself.
+#[derive(Debug)]
+struct Nursed {
+    pid: i32,
+    ended: Option<Ended>,
+}
+
+impl Reporter for Nursed {
+    fn report(&self, name: &str) -> Result<Report, String> {
+        if name != "nursery" {
+            return Err(format!("native has no report `{name}`; there is nursery"));
+        }
+        let (pid, status, exit_code) = match self.ended {
+            None => (self.pid, "running", None),
+            Some(Ended::Exited(status)) => (0, "exited", Some(status)),
+            // As shells and container engines count.
+            Some(Ended::Signaled(signal)) => (0, "exited", Some(128 + signal)),
+        };
+        let text = format!("{{\"pid\":{pid},\"status\":\"{status}\"}}");
+        let (pid, status) = (Some(pid.into()), Some(status.to_owned()));
+        Ok(Report { text, pid, status, exit_code: exit_code.map(i64::from), namespaces: Vec::new() })
+    }
 }
 
 /// What the first process is to the host.
@@ -44,6 +90,8 @@ enum Voice {
 #[derive(Debug)]
 pub struct Further {
     process: Process,
+    /// The agent, where a runtime stands between it and the nursery.
+    found: Option<Found>,
     channel: Channel,
     _stderr: OwnedFd,
 }
@@ -110,8 +158,10 @@ impl Sandbox {
 
     /// The first process as the host sees it.
     pub fn subject(&self) -> Subject {
-        let found = self.found.as_ref().map(|found| Subject::other(found.pid, self.first.ended()));
-        found.unwrap_or_else(|| self.first.subject())
+        let subject = seen(self.found.as_ref(), &self.first);
+        let of_nursery = || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
+        let reporter = self.door.reporter().or_else(|| self.found.is_none().then(of_nursery));
+        subject.reported_by(reporter)
     }
 
     /// How the first process ended, if it has; waits for it until the deadline.
@@ -126,7 +176,7 @@ impl Sandbox {
 
     /// The host sends the first process a signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
-        self.found.as_ref().map_or_else(|| self.first.signal(signal), |found| found.signal(signal))
+        send(self.found.as_ref(), &self.first, signal)
     }
 
     /// Starts a command in it, as a further process.
@@ -147,10 +197,14 @@ impl Sandbox {
         let streams = Streams::new()?;
         let token = random_word()?;
         let process = self.door.enter(nursery, &Role::Agent { token: token.clone() }, streams.inside())?;
-        let (channel, stderr) = streams.into_channel(token)?;
-        let mut channel = channel.vouched_by(Box::new(process.known()?));
+        let (channel, stderr) = streams.into_channel(token.clone())?;
+        let mut channel =
+            if self.door.is_indirect() { channel } else { channel.vouched_by(Box::new(process.known()?)) };
         match channel.hello(deadline) {
-            Ok(_) => Ok(Further { process, channel, _stderr: stderr }),
+            Ok(hello) => {
+                let found = self.door.find(&token, hello.pid, deadline)?;
+                Ok(Further { process, found, channel, _stderr: stderr })
+            }
             Err(error) => Err(match process.failed() {
                 Some(failure) => NurseryError::Setup(failure).into(),
                 None => StartError::Agent { error, stderr: drain(&stderr) },
@@ -159,9 +213,31 @@ impl Sandbox {
     }
 }
 
+/// A process as the host sees it, or the one that a runtime has started for it.
+fn seen(found: Option<&Found>, process: &Process) -> Subject {
+    let found = found.map(|found| Subject::other(found.pid, process.ended()));
+    found.unwrap_or_else(|| process.subject())
+}
+
+fn send(found: Option<&Found>, process: &Process, signal: Signal) -> Result<(), Failure> {
+    found.map_or_else(|| process.signal(signal), |found| found.signal(signal))
+}
+
+/// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it.
+fn end(found: Option<&Found>, process: &Process) {
+    if let Some(found) = found {
+        // It fails only for a process that is gone.
+        let _ = found.signal(Signal::SIGKILL);
+        process.wait(Instant::now() + TIDYING);
+    }
+    process.end(Instant::now() + PATIENCE);
+}
+
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.first.end(Instant::now() + PATIENCE);
+        end(self.found.as_ref(), &self.first);
+        self.door.close();
     }
 }
 
@@ -173,17 +249,17 @@ impl Further {
 
     /// The process as the host sees it.
     pub fn subject(&self) -> Subject {
-        self.process.subject()
+        seen(self.found.as_ref(), &self.process)
     }
 
     /// The host sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
-        self.process.signal(signal)
+        send(self.found.as_ref(), &self.process, signal)
     }
 }
 
 impl Drop for Further {
     fn drop(&mut self) {
-        self.process.end(Instant::now() + PATIENCE);
+        end(self.found.as_ref(), &self.process);
     }
 }

@@ -2,18 +2,42 @@
 
 use std::path::Path;
 
-use super::command::{Idle, Liar, Null, Unshare};
+use super::command::{Idle, Liar, Null, catalogue};
 use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
 use crate::agent::ChannelError;
-use crate::spec::Settings;
+use crate::spec::{Problems, Settings};
 use crate::sys::Failure;
 
 /// What makes sandboxes.
 pub trait Runtime: Send + Sync {
     /// Its name: `native`.
     fn name(&self) -> &'static str;
+
+    /// What it is, in a sentence.
+    fn about(&self) -> &str;
+
+    /// Its version, asked of the program itself.
+    ///
+    /// # Errors
+    /// It does not say.
+    fn version(&self) -> Result<String, String> {
+        Ok(env!("CARGO_PKG_VERSION").to_owned())
+    }
+
+    /// What is to be known of it, for `airtight runtime show`.
+    fn manual(&self) -> String {
+        format!("{}: {}\n", self.name(), self.about())
+    }
+
+    /// Removes what it keeps from run to run: containers of runs that have died, images. Says what that was.
+    ///
+    /// # Errors
+    /// It could not be removed.
+    fn clean(&self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
 
     /// Whether what is done in its sandboxes is not done to the host itself.
     fn isolates(&self) -> bool {
@@ -22,6 +46,11 @@ pub trait Runtime: Send + Sync {
 
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
+
+    /// Whether airtight knows how to break its sandboxes. What is claimed of others cannot be proven.
+    fn is_breakable(&self) -> bool {
+        true
+    }
 
     /// Every way in which a sandbox of these settings can be broken on purpose; none where the runtime is not ours to break.
     fn breakages(&self, _settings: &Settings, _directory: &Path) -> Vec<Breakage> {
@@ -112,6 +141,9 @@ pub enum StartError {
     /// The agent's program cannot be brought along.
     #[error("the agent cannot be brought into the image: {0}")]
     Bundle(String),
+    /// The runtime could not be given the image.
+    #[error("the image cannot be given to the runtime: {0}")]
+    Image(String),
     /// A pipe could not be made.
     #[error(transparent)]
     System(#[from] Failure),
@@ -139,8 +171,8 @@ fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; it said: {}", stderr.trim_end()) }
 }
 
-/// All runtimes.
-static RUNTIMES: [&dyn Runtime; 3] = [&Native, &Unshare, &Null];
+/// The runtimes that are no files.
+static BUILT_IN: [&dyn Runtime; 2] = [&Native, &Null];
 
 /// What is no sandbox, whatever it claims to be, each with what it is.
 pub fn nulls() -> Vec<(&'static str, &'static dyn Runtime)> {
@@ -159,10 +191,35 @@ pub fn pretenders() -> Vec<(&'static str, &'static dyn Runtime)> {
 
 /// The runtime of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Runtime> {
-    RUNTIMES.iter().find(|runtime| runtime.name() == name).copied()
+    let built_in = BUILT_IN.iter().find(|runtime| runtime.name() == name).copied();
+    built_in.or_else(|| catalogue::by_name(name).map(|runtime| runtime as &dyn Runtime))
 }
 
 /// The names of all runtimes.
-pub fn names() -> Vec<&'static str> {
-    RUNTIMES.iter().map(|runtime| runtime.name()).collect()
+pub fn names() -> Vec<String> {
+    BUILT_IN.iter().map(|runtime| runtime.name().to_owned()).chain(catalogue::names()).collect()
+}
+
+/// Adds the runtime that a file describes, and says its name.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn add_runtime(path: &Path) -> Result<&'static str, Problems> {
+    catalogue::add(path)
+}
+
+/// Removes what was kept for all runtimes: copies of the agent.
+///
+/// # Errors
+/// They cannot be removed.
+pub fn remove_agents() -> std::io::Result<()> {
+    super::command::remove_agents()
+}
+
+/// Adds the runtimes of the user's own folder.
+///
+/// # Errors
+/// Everything that is wrong with one of its files.
+pub fn add_users_runtimes() -> Result<(), Problems> {
+    catalogue::add_users()
 }

@@ -18,6 +18,15 @@ use crate::sys::{errno_name, pipe};
 /// The longest table of mappings that is read: some thousand lines.
 const TABLE_CAP: u64 = 1 << 20;
 
+/// This program's files as a runtime was given them, where it could not be given the ones that are being run.
+#[derive(Debug, Clone)]
+pub(super) struct Brought {
+    /// A copy of this program.
+    pub(super) program: PathBuf,
+    /// A copy of its dynamic loader, if it needs one.
+    pub(super) loader: Option<PathBuf>,
+}
+
 /// The process that the host started as an agent.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -38,8 +47,8 @@ impl Vouch for Known {
     }
 }
 
-/// Holds that the process runs this very program, and has the PID that it reported. `loader` is the dynamic loader by which the program
-/// may have been started, which then is what the process executes.
+/// Holds that the process runs this very program, and has the PID that it reported. `brought` are its copies that the process may run
+/// instead; a loader by which it was started is then what the process executes.
 ///
 /// Both need the right to read the process's links (`PTRACE_MODE_READ_FSCREDS`, ptrace(2)): root has it, and an ordinary user of a
 /// user namespace that he made. Where it is missing there is no telling, and that is an error too.
@@ -47,9 +56,9 @@ pub(super) fn vouch(
     pid: i32,
     pidfd: BorrowedFd<'_>,
     reported: i32,
-    loader: Option<&Path>,
+    brought: Option<&Brought>,
 ) -> Result<(), String> {
-    let checked = is_numbered(pid, reported).and_then(|()| runs_this_program(pid, loader));
+    let checked = is_numbered(pid, reported).and_then(|()| runs_this_program(pid, brought));
     // Only of a process that still lives was all that read: the PID cannot have come to mean another meanwhile.
     let ended =
         pipe::wait(pidfd, PollFlags::POLLIN, Instant::now()).map_err(|failure| failure.to_string())?;
@@ -68,14 +77,17 @@ fn is_numbered(pid: i32, reported: i32) -> Result<(), String> {
     Err(format!("the NSpid of process {pid} ends in {seen}, and it says that its PID is {reported}"))
 }
 
-fn runs_this_program(pid: i32, loader: Option<&Path>) -> Result<(), String> {
+fn runs_this_program(pid: i32, brought: Option<&Brought>) -> Result<(), String> {
     let link = PathBuf::from(format!("/proc/{pid}/exe"));
     let program = file(&link)?;
-    if program == file(Path::new("/proc/self/exe"))? {
+    let is = |path: &Path| file(path).is_ok_and(|file| file == program);
+    if is(Path::new("/proc/self/exe")) || brought.is_some_and(|brought| is(&brought.program)) {
         return Ok(());
     }
-    let by_loader = loader.is_some_and(|loader| file(loader).is_ok_and(|loader| loader == program));
-    if by_loader && maps_this_program(pid)? {
+    if let Some(Brought { program, loader: Some(loader) }) = brought
+        && is(loader)
+        && maps_this_program(pid, program)?
+    {
         return Ok(());
     }
     let named = fs::read_link(&link).unwrap_or_default();
@@ -91,12 +103,14 @@ fn file(path: &Path) -> Result<(u64, u64), String> {
     fs::metadata(path).map(|found| (found.st_dev(), found.st_ino())).map_err(failed)
 }
 
-/// Whether it executes code of the file that this code is in.
-fn maps_this_program(pid: i32) -> Result<bool, String> {
+/// Whether it executes code of the file that this code is in, or of the copy of it.
+fn maps_this_program(pid: i32, copy: &Path) -> Result<bool, String> {
     let own =
         code("self")?.into_iter().find(|mapping| mapping.holds(runs_this_program as fn(_, _) -> _ as usize));
     let own = own.ok_or("this program does not find itself in /proc/self/maps")?;
-    Ok(code(&pid.to_string())?.iter().any(|mapping| mapping.file == own.file))
+    let (device, inode) = file(copy)?;
+    let copy = (format!("{:02x}:{:02x}", libc::major(device), libc::minor(device)), inode.to_string());
+    Ok(code(&pid.to_string())?.iter().any(|mapping| mapping.file == own.file || mapping.file == copy))
 }
 
 /// A mapping of code.
@@ -140,10 +154,10 @@ mod tests {
 
     use super::*;
 
-    fn said_of(pid: i32, reported: i32, loader: Option<&Path>) -> Result<(), String> {
+    fn said_of(pid: i32, reported: i32, brought: Option<&Brought>) -> Result<(), String> {
         let named = rustix::process::Pid::from_raw(pid).unwrap();
         let pidfd = pidfd_open(named, PidfdFlags::empty()).unwrap();
-        vouch(pid, pidfd.as_fd(), reported, loader)
+        vouch(pid, pidfd.as_fd(), reported, brought)
     }
 
     #[test]
@@ -156,7 +170,8 @@ mod tests {
 
     #[test]
     fn this_program_finds_its_own_code() {
-        assert_eq!(maps_this_program(i32::try_from(std::process::id()).unwrap()), Ok(true));
+        let own = std::env::current_exe().unwrap();
+        assert_eq!(maps_this_program(i32::try_from(std::process::id()).unwrap(), &own), Ok(true));
     }
 
     #[test]
@@ -164,9 +179,10 @@ mod tests {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         // A loader that the process really runs is not enough: the program must be this one.
-        let loader = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-        for loader in [None, Some(loader.as_path())] {
-            let said = said_of(pid, pid, loader).unwrap_err();
+        let loader = fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let brought = Brought { program: std::env::current_exe().unwrap(), loader };
+        for brought in [None, Some(&brought)] {
+            let said = said_of(pid, pid, brought).unwrap_err();
             assert!(said.ends_with("which is not this program"), "{said}");
         }
         drop(child.stdin.take());

@@ -12,7 +12,8 @@ use super::tree::{Data, Entry, Node};
 pub(super) fn documents(notes: &mut Notes) -> Option<Vec<Node>> {
     let sketches = outline(notes)?;
     if sketches.is_empty() {
-        notes.error(crate::expect::Span::start(), "the spec is empty", "").help("write a scenario");
+        let help = format!("write a {}", notes.holds);
+        notes.error(crate::expect::Span::start(), "the file is empty", "").help(help);
         return None;
     }
     let mut items = Vec::new();

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::document::documents;
 use super::model::Spec;
 use super::problem::{Notes, Problems};
@@ -24,6 +26,29 @@ pub fn load(path: &Path) -> Result<Spec, Problems> {
 /// Everything that is wrong with it.
 pub fn parse(path: &Path, text: String) -> Result<Spec, Problems> {
     from_text(path, text).and_then(|source| decode(&source))
+}
+
+/// Reads a file of another kind than a spec, of one document: with the same fences before it, and the same errors with their places.
+/// `what` is what it holds, `runtime`; its text is given, or read from the path.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn load_as<T: DeserializeOwned>(
+    path: &Path,
+    text: Option<&str>,
+    what: &'static str,
+) -> Result<T, Problems> {
+    let source = text.map_or_else(|| read(path), |text| from_text(path, text.to_owned()))?;
+    let mut notes = Notes::of_file(what, source);
+    let decoded = documents(&mut notes).and_then(|documents| match documents.as_slice() {
+        [document] => super::decode::decode(document, &format!("a {what}"), &[], &mut notes),
+        [_, second, ..] => {
+            notes.error(second.at, format!("a second {what}"), "").help("write it to a file of its own");
+            None
+        }
+        [] => None,
+    });
+    decoded.filter(|_| notes.count() == 0).ok_or_else(|| notes.into_problems())
 }
 
 fn decode(source: &Arc<Source>) -> Result<Spec, Problems> {

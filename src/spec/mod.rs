@@ -28,6 +28,7 @@ mod suggest;
 mod tree;
 mod values;
 
+pub(crate) use load::load_as;
 pub use load::{load, parse};
 pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,

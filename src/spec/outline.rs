@@ -187,24 +187,25 @@ impl Builder<'_> {
 
     fn refuse_at(&mut self, at: Span, what: &str, help: &str) {
         self.fatal = true;
-        self.notes.error(at, format!("a spec has no place for {what}"), "").help(help);
+        self.notes.error(at, format!("this file has no place for {what}"), "").help(help);
     }
 
     fn nothing(&mut self, at: Span) {
         self.fatal = true;
+        let holds = self.notes.holds;
         match self.started {
             Some(marker) => {
                 let problem = self.notes.error(marker, "nothing follows this `---`", "");
-                problem.help("take it out, or write a scenario after it");
+                problem.help(format!("take it out, or write a {holds} after it"));
             }
-            None => drop(self.notes.error(at, "the spec is empty", "").help("write a scenario")),
+            None => drop(self.notes.error(at, "the file is empty", "").help(format!("write a {holds}"))),
         }
     }
 
     fn too_deep(self, range: Range) -> Option<Vec<Sketch>> {
         let at = self.text.span(range);
         let message = format!("lists and mappings are nested deeper than {DEEPEST}");
-        self.notes.error(at, message, "").help("a spec needs about ten levels");
+        self.notes.error(at, message, "").help("ten levels are enough");
         None
     }
 

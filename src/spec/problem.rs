@@ -149,6 +149,8 @@ pub(crate) fn bytes(text: &str, at: Span) -> Range<usize> {
 pub(super) struct Notes {
     /// The file that positions point into.
     pub(super) source: Arc<Source>,
+    /// What each document of it is: `scenario`.
+    pub(super) holds: &'static str,
     list: Vec<Problem>,
     /// How many values the rows have made so far.
     made: usize,
@@ -156,7 +158,12 @@ pub(super) struct Notes {
 
 impl Notes {
     pub(super) const fn new(source: Arc<Source>) -> Self {
-        Self { source, list: Vec::new(), made: 0 }
+        Self::of_file("scenario", source)
+    }
+
+    /// Of a file whose documents are something else than scenarios.
+    pub(super) const fn of_file(holds: &'static str, source: Arc<Source>) -> Self {
+        Self { source, holds, list: Vec::new(), made: 0 }
     }
 
     /// Records a problem; `label` stands beside the underlined text.

@@ -26,11 +26,11 @@ pub struct Source {
 pub(super) fn read(path: &Path) -> Result<Arc<Source>, Problems> {
     let unreadable = |call: &str, error: &std::io::Error| {
         let failure = Failure::from_io(call, &[&path], error);
-        fault(path, String::new(), Span::start(), &format!("cannot read the spec: {failure}"), "", "")
+        fault(path, String::new(), Span::start(), &format!("cannot read the file: {failure}"), "", "")
     };
     let metadata = fs::metadata(path).map_err(|error| unreadable("stat", &error))?;
     if !metadata.is_file() {
-        return Err(fault(path, String::new(), Span::start(), "the spec is not a regular file", "", ""));
+        return Err(fault(path, String::new(), Span::start(), "this is not a regular file", "", ""));
     }
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| unreadable("open", &error))?;
@@ -47,13 +47,13 @@ pub(super) fn from_text(path: &Path, text: String) -> Result<Arc<Source>, Proble
 
 fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>, Problems> {
     if bytes.len() > LARGEST {
-        let help = "split it into several specs";
-        return Err(fault(path, String::new(), Span::start(), "the spec is larger than 1 MiB", "", help));
+        let help = "split it into several files";
+        return Err(fault(path, String::new(), Span::start(), "the file is larger than 1 MiB", "", help));
     }
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     if text.starts_with('\u{feff}') {
         let help = "save the file as UTF-8 without a byte order mark";
-        return Err(fault(path, text, Span::start(), "the spec starts with a byte order mark", "here", help));
+        return Err(fault(path, text, Span::start(), "the file starts with a byte order mark", "here", help));
     }
     if let Some(index) = text.find('\0') {
         let at = Span::of_byte(&text, index);
@@ -61,7 +61,7 @@ fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>, Problems> {
             path,
             text.replace('\0', "\u{fffd}"),
             at,
-            "the spec holds a NUL",
+            "the file holds a NUL",
             "here",
             "take it out",
         ));
@@ -73,7 +73,7 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Problems {
     let valid = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
     let at = Span::of_byte(&text, valid);
-    fault(path, text, at, "the spec is not UTF-8", "this byte", "save the file as UTF-8")
+    fault(path, text, at, "the file is not UTF-8", "this byte", "save the file as UTF-8")
 }
 
 fn fault(path: &Path, text: String, at: Span, message: &str, label: &str, help: &str) -> Problems {

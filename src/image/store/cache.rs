@@ -33,18 +33,24 @@ pub struct Rootfs {
     pub report: Report,
 }
 
+/// This user's cache folder: `$AIRTIGHT_CACHE`, else `$XDG_CACHE_HOME/airtight`, else `~/.cache/airtight`.
+///
+/// # Errors
+/// None of the three is set to an absolute path.
+pub fn cache_folder() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let xdg = || set("XDG_CACHE_HOME").map(|path| path.join("airtight"));
+    let home = || set("HOME").map(|path| path.join(".cache/airtight"));
+    set("AIRTIGHT_CACHE").or_else(xdg).or_else(home).ok_or(ImageError::NoCache)
+}
+
 impl Store {
-    /// The store of this user: `$AIRTIGHT_CACHE/images`, else `$XDG_CACHE_HOME/airtight/images`, else
-    /// `~/.cache/airtight/images`.
+    /// The store of this user: `images` in its cache folder.
     ///
     /// # Errors
-    /// None of the three is set to an absolute path, or the folder cannot be made.
+    /// There is no cache folder, or the store's cannot be made.
     pub fn open() -> Result<Self> {
-        let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let xdg = || set("XDG_CACHE_HOME").map(|path| path.join("airtight"));
-        let home = || set("HOME").map(|path| path.join(".cache/airtight"));
-        let place = set("AIRTIGHT_CACHE").or_else(xdg).or_else(home).ok_or(ImageError::NoCache)?;
-        Self::at(&place.join("images"))
+        Self::at(&cache_folder()?.join("images"))
     }
 
     /// The store in this folder, which is made if need be.

@@ -18,6 +18,6 @@ mod reference;
 mod work;
 mod workshop;
 
-pub use cache::{Rootfs, Store};
+pub use cache::{Rootfs, Store, cache_folder};
 pub use list::{Listed, Removed};
 pub(super) use names::check_name;

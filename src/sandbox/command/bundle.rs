@@ -1,31 +1,48 @@
 //! The agent's program in a root that was not made for it: with its own loader and libraries, in a directory of its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::agent::ROLE;
 use crate::image::elf;
 use crate::sandbox::runtime::StartError;
+use crate::sandbox::vouch::Brought;
 
 /// The directory, in the root.
-const DIRECTORY: &str = "/.airtight";
+pub(super) const DIRECTORY: &str = "/.airtight";
 
 /// Files to bind, and the words that run the agent from them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bundle {
     /// (source on the host, target in the root).
     pub(super) binds: Vec<(PathBuf, String)>,
     /// The program and its arguments, but for the token.
     pub(super) words: Vec<String>,
-    /// The dynamic loader among the words, where it is on the host.
-    pub(super) loader: Option<PathBuf>,
+    /// What the agent's process runs.
+    pub(super) brought: Brought,
 }
 
-/// This very program, with all it needs.
+/// This very program, with all it needs; looked for once.
 pub(super) fn own_program() -> Result<Bundle, StartError> {
+    static BUNDLE: OnceLock<Bundle> = OnceLock::new();
+    match BUNDLE.get() {
+        Some(bundle) => Ok(bundle.clone()),
+        None => find().map(|bundle| BUNDLE.get_or_init(|| bundle).clone()),
+    }
+}
+
+/// The words that run it as the agent that answers to this token.
+pub(super) fn words(token: &str) -> Result<Vec<String>, StartError> {
+    let mut words = own_program()?.words;
+    words.push(token.to_owned());
+    Ok(words)
+}
+
+fn find() -> Result<Bundle, StartError> {
     let program = std::env::current_exe().map_err(|error| StartError::Bundle(error.to_string()))?;
     let closure = elf::closure(&program).map_err(|error| StartError::Bundle(error.to_string()))?;
     let target = format!("{DIRECTORY}/airtight");
-    let mut binds = vec![(program, target.clone())];
+    let mut binds = vec![(program.clone(), target.clone())];
     let mut words = Vec::new();
     if let Some(interpreter) = closure.interpreter.clone() {
         let loader = format!("{DIRECTORY}/ld.so");
@@ -35,7 +52,8 @@ pub(super) fn own_program() -> Result<Bundle, StartError> {
     let libraries = closure.libraries.into_iter();
     binds.extend(libraries.map(|library| (library.path, format!("{DIRECTORY}/{}", library.name))));
     words.extend([target, ROLE.to_owned()]);
-    Ok(Bundle { binds, words, loader: closure.interpreter })
+    let brought = Brought { program, loader: closure.interpreter };
+    Ok(Bundle { binds, words, brought })
 }
 
 /// Whether this executable, as `/proc/PID/exe` names it, is the bundled agent's or this very program.

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::sandbox::runtime::StartError;
-use crate::sandbox::vouch::vouch;
+use crate::sandbox::vouch::{Brought, vouch};
 use crate::sys::{Failure, Result as SysResult};
 
 /// A process that was found.
@@ -31,17 +30,17 @@ impl Found {
     }
 }
 
-/// The host's PID of the process whose command line carries the token, vouched for: it runs this program, if by this loader, and
-/// has the PID that the agent reported.
+/// The host's PID of the process whose command line carries the token, vouched for: it runs this program, or what was brought of it,
+/// and has the PID that the agent reported.
 pub(super) fn agent(
     token: &str,
     reported: i32,
-    loader: Option<&Path>,
+    brought: Option<&Brought>,
     deadline: Instant,
 ) -> Result<Found, StartError> {
     loop {
         if let Some(found) = processes().find_map(|pid| find(pid, token)) {
-            let vouched = vouch(found.pid, found.pidfd.as_fd(), reported, loader);
+            let vouched = vouch(found.pid, found.pidfd.as_fd(), reported, brought);
             return vouched.map(|()| found).map_err(StartError::NotFound);
         }
         if Instant::now() >= deadline {

@@ -27,6 +27,10 @@ impl Runtime for Idle {
         self.name
     }
 
+    fn about(&self) -> &str {
+        "Nothing: what it starts ends at once."
+    }
+
     fn check(&self, _: &Settings) -> Result<(), Cannot> {
         Ok(())
     }
@@ -50,7 +54,7 @@ impl Runtime for Idle {
 
 fn launch(nursery: &Nursery, program: &str, streams: [i32; 3]) -> Result<Process, NurseryError> {
     nursery.make(
-        &Request::Launch(Launch { argv: vec![program.to_owned()], root: None, poisoned: false }),
+        &Request::Launch(Launch { argv: vec![program.to_owned()], root: None, beside: None, poisoned: false }),
         streams,
     )
 }

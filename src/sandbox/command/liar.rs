@@ -30,6 +30,10 @@ impl Runtime for Liar {
         "liar"
     }
 
+    fn about(&self) -> &str {
+        "A liar in the place of the agent."
+    }
+
     /// What the honest sandbox can be.
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
         Native.check(settings)
@@ -45,7 +49,7 @@ impl Runtime for Liar {
             pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::new("pipe2", &[], errno))?;
         let honest = start_agent_on(nursery, order, &token, [questions, honest_answers.as_raw_fd(), errors])?;
         let argv = ["sh", "-c", RELAY].map(str::to_owned).to_vec();
-        let relay = Request::Launch(Launch { argv, root: None, poisoned: false });
+        let relay = Request::Launch(Launch { argv, root: None, beside: None, poisoned: false });
         let first = nursery.make(&relay, [relayed.as_raw_fd(), answers, errors])?;
         let (channel, stderr) = streams.into_channel(token)?;
         let channel = channel.vouched_by(Box::new(first.known()?));

@@ -1,15 +1,26 @@
-//! Runtimes that are command lines: how the agent's program is brought into a root it was not made for, how its process is
-//! found from the host, and how further processes enter.
+//! Runtimes that are command lines, each described by a file of the [`catalogue`]: how the agent's program is brought into a root it
+//! was not made for, how its process is found from the host, and how further processes enter.
 
+mod ask;
 mod bundle;
+pub(super) mod catalogue;
+mod definition;
+mod door;
+mod engine;
 mod found;
 mod idle;
 mod liar;
+mod luggage;
+mod manual;
 mod null;
-mod unshare;
+mod oci;
+mod report;
+mod runtime;
+mod spell;
+mod words;
 
 pub(super) use found::Found;
 pub(super) use idle::Idle;
 pub(super) use liar::Liar;
+pub(super) use luggage::remove_all as remove_agents;
 pub(super) use null::Null;
-pub(super) use unshare::Unshare;

@@ -20,6 +20,10 @@ impl Runtime for Null {
         "none"
     }
 
+    fn about(&self) -> &str {
+        "No sandbox: everything is done on the host itself."
+    }
+
     fn isolates(&self) -> bool {
         false
     }
@@ -60,7 +64,7 @@ fn launch(
     poisoned: bool,
     streams: [i32; 3],
 ) -> Result<Process, NurseryError> {
-    nursery.make(&Request::Launch(Launch { argv, root: None, poisoned }), streams)
+    nursery.make(&Request::Launch(Launch { argv, root: None, beside: None, poisoned }), streams)
 }
 
 /// Further processes run on the host as well.

@@ -179,7 +179,7 @@ pub(in crate::sandbox) enum Place {
 
 /// Opens a path of the new root as its processes will resolve it: a symlink of the image cannot lead to the host
 /// (openat2(2), `RESOLVE_IN_ROOT`).
-pub(super) fn find(root: &OwnedFd, path: &str, place: Place) -> Result<OwnedFd> {
+pub(in crate::sandbox) fn find(root: &OwnedFd, path: &str, place: Place) -> Result<OwnedFd> {
     find_relative(root, Path::new(path.trim_start_matches('/')), place)
 }
 

@@ -23,6 +23,10 @@ impl Runtime for Native {
         "native"
     }
 
+    fn about(&self) -> &str {
+        "Built in: sandboxes from namespaces of airtight's own, on this kernel."
+    }
+
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
         resolve::check(settings)?;
         super::survey::check(settings)

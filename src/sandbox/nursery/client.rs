@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use rustix::process::pidfd_send_signal;
 
 use super::farewell::Farewell;
-use super::protocol::{Report, Request};
+use super::protocol::{Launch, Report, Request};
 use super::serve;
 use crate::fact::{Bait, Ended, Subject};
 use crate::sandbox::native::poison::VARIABLE;
@@ -164,7 +164,7 @@ impl Nursery {
         request: &Request,
         streams: [RawFd; 3],
     ) -> Result<Process, NurseryError> {
-        if matches!(request, Request::Native { .. } | Request::Launch(_)) {
+        if matches!(request, Request::Native { .. } | Request::Launch(Launch { beside: None, .. })) {
             self.sandboxes.fetch_add(1, Ordering::Relaxed);
         }
         self.request(request, streams).map_err(|error| match error {

@@ -16,4 +16,4 @@ pub use client::{Nursery, NurseryError, Process};
 pub use farewell::Farewell;
 
 pub(in crate::sandbox) use orphans::{MARK, kill_of_run};
-pub(in crate::sandbox) use protocol::{Launch, PreparedRoot, Report, Request, Written};
+pub(in crate::sandbox) use protocol::{HostView, Launch, PreparedRoot, Report, Request, Written};

@@ -61,10 +61,12 @@ impl Written {
 /// How a command-line runtime is started.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Launch {
-    /// The command line; `{rootfs}` stands for the root's path.
+    /// The command line.
     pub(in crate::sandbox) argv: Vec<String>,
     /// The root to prepare at the stage, in a mount namespace of the launcher's own; none: the host's root.
     pub(in crate::sandbox) root: Option<PreparedRoot>,
+    /// The process into whose mount namespace it goes first: another launcher, that prepared a root there.
+    pub(in crate::sandbox) beside: Option<i32>,
     /// Whether the process that becomes it has everything that must not be inherited.
     pub(in crate::sandbox) poisoned: bool,
 }
@@ -78,6 +80,21 @@ pub(in crate::sandbox) struct PreparedRoot {
     pub(in crate::sandbox) image: PathBuf,
     /// Files of the host to bind below it, as (source, target): the agent, its loader and its libraries.
     pub(in crate::sandbox) binds: Vec<(PathBuf, String)>,
+    /// Directories and, without a slash at their end, files that it is to have.
+    pub(in crate::sandbox) places: Vec<String>,
+    /// Files to write beside it, by their path on the stage: a bundle's `config.json`.
+    pub(in crate::sandbox) files: Vec<(PathBuf, String)>,
+    /// What the launcher is to see of the host instead of what is there.
+    pub(in crate::sandbox) host: HostView,
+}
+
+/// How the host differs for a runtime that cannot work with it as it is; in the launcher's mount namespace only.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(in crate::sandbox) struct HostView {
+    /// Mounts that are not there, if they ever were.
+    pub(in crate::sandbox) unmounted: Vec<PathBuf>,
+    /// Files with other texts, by their path.
+    pub(in crate::sandbox) texts: Vec<(PathBuf, String)>,
 }
 
 /// What a process and the nursery say of it.

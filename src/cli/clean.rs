@@ -1,0 +1,21 @@
+//! `airtight clean`
+
+use super::Exit;
+use crate::sandbox;
+
+/// Does it.
+pub(super) fn run() -> Exit {
+    let mut exit = Exit::Held;
+    for runtime in sandbox::names().into_iter().filter_map(|name| sandbox::by_name(&name)) {
+        match runtime.clean() {
+            Ok(removed) => {
+                removed.iter().for_each(|what| anstream::println!("{}: removed {what}", runtime.name()));
+            }
+            Err(error) => exit = Exit::Broken.telling(&format!("{}: {error}", runtime.name())),
+        }
+    }
+    match sandbox::remove_agents() {
+        Ok(()) => exit,
+        Err(error) => Exit::Broken.telling(&format!("copies of the agent: {error}")),
+    }
+}

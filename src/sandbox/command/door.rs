@@ -1,0 +1,124 @@
+//! The way into a sandbox that a runtime has made.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::ask::ask;
+use super::bundle;
+use super::definition::{Definition, Rootfs};
+use super::found::{self, Found};
+use super::luggage::luggage;
+use super::report::Asking;
+use super::words::{Values, Word, fill};
+use crate::fact::Reporter;
+use crate::sandbox::native::{Blueprint, Confinement, NativeDoor, Role};
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
+use crate::sandbox::running::Door;
+use crate::sandbox::runtime::{Cannot, StartError};
+use crate::sandbox::vouch::Brought;
+use crate::spec::Namespace;
+use crate::sys::{CAPABILITIES, random_word};
+
+/// The runtime's own way, `runc exec`; or, if it has none, into the namespaces and the root of the process that was found.
+pub(super) fn door(
+    definition: &Definition,
+    values: Values,
+    runtime: &Process,
+    agent: Option<&Found>,
+) -> Result<Box<dyn Door>, StartError> {
+    let Some(words) = definition.exec.clone() else {
+        return agent.map_or_else(|| Ok(Box::new(Unentered) as _), |agent| Ok(NativeDoor::found(&as_found(agent.pid), agent.pid)?));
+    };
+    // What a daemon keeps is the same in every mount namespace.
+    let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
+    let delete = deletion(definition, &values)?;
+    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: values.clone(), beside });
+    Ok(Box::new(OwnDoor { words, values, beside, brought: brought(definition)?, delete, asking }))
+}
+
+/// What ends a sandbox, and removes what a daemon keeps of it.
+pub(super) fn deletion(definition: &Definition, values: &Values) -> Result<Option<Vec<String>>, Cannot> {
+    definition.delete.as_ref().map(|words| fill(words, values)).transpose()
+}
+
+/// What an agent that this runtime starts runs.
+pub(super) fn brought(definition: &Definition) -> Result<Brought, StartError> {
+    if definition.takes_agent() { Ok(luggage()?.brought) } else { Ok(bundle::own_program()?.brought) }
+}
+
+/// The runtime's own command line for a further process.
+#[derive(Debug)]
+struct OwnDoor {
+    words: Vec<Word>,
+    values: Values,
+    /// The process of the runtime that runs the first one: what it keeps of its sandbox is in that one's mount namespace.
+    beside: Option<i32>,
+    brought: Brought,
+    delete: Option<Vec<String>>,
+    asking: Arc<Asking>,
+}
+
+impl Door for OwnDoor {
+    fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+        let command = match role {
+            Role::Command { argv } => argv.clone(),
+            Role::Agent { token } => {
+                bundle::words(token).map_err(|error| NurseryError::Unexpected(error.to_string()))?
+            }
+        };
+        let name = random_word().map_err(NurseryError::System)?;
+        let values = self.values.clone().with("exec", name).with_words("command", command);
+        let argv =
+            fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
+        let launch = Launch { argv, root: None, beside: self.beside, poisoned: false };
+        nursery.make(&Request::Launch(launch), streams)
+    }
+
+    fn find(&self, token: &str, reported: i32, deadline: Instant) -> Result<Option<Found>, StartError> {
+        found::agent(token, reported, Some(&self.brought), deadline).map(Some)
+    }
+
+    fn is_indirect(&self) -> bool {
+        true
+    }
+
+    fn reporter(&self) -> Option<Arc<dyn Reporter>> {
+        Some(Arc::clone(&self.asking) as _)
+    }
+
+    fn close(&self) {
+        // What is left of it is swept by the next run.
+        let _ = self.delete.as_ref().map(|argv| ask(argv, None));
+    }
+}
+
+/// What must be joined to be where the found process is: the namespaces that it does not share with the runner, and its
+/// root. It is confined by nothing else.
+fn as_found(pid: i32) -> Blueprint {
+    let link = |process: &str, namespace: Namespace| {
+        let name = if namespace == Namespace::Mount { "mnt" } else { namespace.name() };
+        std::fs::read_link(format!("/proc/{process}/ns/{name}")).ok()
+    };
+    let differs = |namespace: &Namespace| link("self", *namespace) != link(&pid.to_string(), *namespace);
+    Blueprint {
+        namespaces: Namespace::ALL.into_iter().filter(differs).collect(),
+        confinement: Confinement {
+            capabilities: (0..).zip(CAPABILITIES).map(|(number, _)| number).collect(),
+            ..Confinement::default()
+        },
+        chrooted: true,
+        ..Blueprint::bare()
+    }
+}
+
+/// The door of a sandbox whose first process is a command: it is not found, so nothing enters.
+#[derive(Debug)]
+pub(super) struct Unentered;
+
+impl Door for Unentered {
+    fn enter(&self, _: &Nursery, _: &Role, _: [i32; 3]) -> Result<Process, NurseryError> {
+        Err(NurseryError::Unexpected(
+            "a sandbox whose first process is a command has no agent to find it by".to_owned(),
+        ))
+    }
+}

@@ -1,0 +1,140 @@
+//! Runtimes that are daemons: they have images of their own, and keep containers that nobody looks after any more.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::ask::ask;
+use super::definition::{Definition, Form, ImageStore};
+use super::words::{Values, fill};
+use crate::image::cache_folder;
+use crate::sandbox::run_directory;
+
+/// What every image that airtight gives to an engine is called, before its digest.
+const REPOSITORY: &str = "airtight";
+
+/// What every container is called, before the tag of its run.
+pub(super) const CONTAINER: &str = "airtight-";
+
+/// The engine's name for an image of the cache: `airtight:DIGEST`.
+pub(super) fn image_name(rootfs: &Path) -> String {
+    let digest = rootfs.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    format!("{REPOSITORY}:{}", digest.get(..16).unwrap_or(&digest))
+}
+
+/// Sees to it that the engine has the image; once for each image of a run.
+pub(super) fn import(definition: &Definition, store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), String> {
+    static DONE: Mutex<Option<HashMap<(String, PathBuf), Result<(), String>>>> = Mutex::new(None);
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (definition.runtime.0.clone(), rootfs.to_owned());
+    done.get_or_insert_default().entry(key).or_insert_with(|| import_now(store, rootfs, values)).clone()
+}
+
+fn import_now(store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), String> {
+    let words = |words| fill(words, values).map_err(|cannot| cannot.reason);
+    // Of two runs at once the second must find what the first has imported.
+    let _turn = turn().map_err(|error| format!("no lock for importing images: {error}"))?;
+    if ask(&words(&store.has)?, None).is_ok() {
+        return Ok(());
+    }
+    let archive = match store.form {
+        Form::Rootfs => archive(rootfs),
+        Form::Docker => archive(rootfs).and_then(|layer| docker_archive(layer, &image_name(rootfs))),
+    };
+    let archive = archive.map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
+    ask(&words(&store.import)?, Some(archive)).map(drop)
+}
+
+fn turn() -> std::io::Result<File> {
+    let folder = cache_folder().map_err(std::io::Error::other)?;
+    let lock = File::create(folder.join("import.lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// The root as a tar, in a file that has no name.
+fn archive(rootfs: &Path) -> std::io::Result<File> {
+    let mut builder = tar::Builder::new(tempfile::tempfile()?);
+    builder.follow_symlinks(false);
+    builder.append_dir_all(".", rootfs)?;
+    let mut file = builder.into_inner()?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// The layer as an archive of one image, as `docker save` writes it: manifest.json, the configuration, the layer
+/// (Docker Image Specification v1.2).
+fn docker_archive(mut layer: File, name: &str) -> std::io::Result<File> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut layer, &mut Hashing(&mut hash))?;
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let architecture = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    let rootfs = json!({ "type": "layers", "diff_ids": [format!("sha256:{digest}")] });
+    let config = json!({ "architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs });
+    let manifest = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
+    layer.seek(SeekFrom::Start(0))?;
+    let mut builder = tar::Builder::new(tempfile::tempfile()?);
+    append(&mut builder, "manifest.json", manifest.to_string().as_bytes())?;
+    append(&mut builder, "config.json", config.to_string().as_bytes())?;
+    builder.append_file("layer.tar", &mut layer)?;
+    let mut file = builder.into_inner()?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// A digest as something that is written to.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl std::io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn append(builder: &mut tar::Builder<File>, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, name, bytes)
+}
+
+/// Removes the containers of runs that have died: only a daemon could keep them so long.
+pub(super) fn sweep(definition: &Definition, values: &Values) {
+    let (Some(list), Some(delete)) = (&definition.list, &definition.delete) else { return };
+    let listed = fill(list, values).map_err(|cannot| cannot.reason).and_then(|argv| ask(&argv, None));
+    let text = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
+    for name in text.lines().map(str::trim).filter(|name| is_left_over(name)) {
+        // What cannot be removed now is tried again by the next run.
+        let _ = fill(delete, &values.clone().with("id", name)).map(|argv| ask(&argv, None));
+    }
+}
+
+/// `airtight-TAG.cN`, of a run that is over.
+fn is_left_over(name: &str) -> bool {
+    let tag = name.strip_prefix(CONTAINER).and_then(|rest| rest.split_once('.')).map(|(tag, _)| tag);
+    tag.is_some_and(|tag| !run_directory::is_alive(tag))
+}
+
+/// Removes the images that were imported; says which.
+pub(super) fn remove_images(store: &ImageStore, values: &Values) -> Result<Vec<String>, String> {
+    let words = |words, values: &Values| fill(words, values).map_err(|cannot| cannot.reason);
+    let listed = ask(&words(&store.list, values)?, None)?;
+    let text = String::from_utf8_lossy(&listed).into_owned();
+    // An engine may put a registry before the name.
+    let names = text.lines().filter_map(|line| line.trim().rsplit('/').next());
+    let ours = names.filter(|name| name.starts_with(&format!("{REPOSITORY}:")));
+    ours.map(|name| {
+        ask(&words(&store.remove, &values.clone().with("image", name))?, None).map(|_| name.to_owned())
+    })
+    .collect()
+}

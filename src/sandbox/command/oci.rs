@@ -1,0 +1,239 @@
+//! Settings as edits of an OCI bundle's `config.json` (OCI runtime specification, config.md and config-linux.md). What is not set stays
+//! as the runtime's own default has it.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::definition::Definition;
+use super::spell::{cannot, named};
+use crate::sandbox::runtime::Cannot;
+use crate::spec::{Capabilities, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User};
+use crate::sys::{self, CAPABILITIES};
+
+type Said = Result<(), Cannot>;
+
+/// What the configuration is made for.
+pub(super) struct Bundle<'a> {
+    pub(super) definition: &'a Definition,
+    /// The root filesystem's absolute path.
+    pub(super) rootfs: &'a str,
+    pub(super) argv: &'a [String],
+    /// What paths in the settings are relative to.
+    pub(super) directory: &'a Path,
+}
+
+impl Bundle<'_> {
+    /// The configuration, from the runtime's own.
+    pub(super) fn configure(&self, own: &Value, settings: &Settings) -> Result<Value, Cannot> {
+        let mut config = Config { bundle: self, json: own.clone() };
+        *config.at("/process/terminal") = json!(false);
+        *config.at("/process/args") = json!(self.argv);
+        *config.at("/root/path") = json!(self.rootfs);
+        config.all(settings)?;
+        Ok(config.json)
+    }
+}
+
+struct Config<'a> {
+    bundle: &'a Bundle<'a>,
+    json: Value,
+}
+
+impl Config<'_> {
+    /// The value at a pointer; what is missing on the way is made.
+    fn at(&mut self, pointer: &str) -> &mut Value {
+        pointer.split('/').skip(1).fold(&mut self.json, |value, key| {
+            if !value.is_object() {
+                *value = Value::Object(Map::new());
+            }
+            &mut value[key]
+        })
+    }
+
+    /// The list at a pointer.
+    fn list(&mut self, pointer: &str) -> &mut Vec<Value> {
+        let value = self.at(pointer);
+        if !value.is_array() {
+            *value = Value::Array(Vec::new());
+        }
+        #[expect(clippy::unreachable, reason = "it was just made one")]
+        value.as_array_mut().unwrap_or_else(|| unreachable!("an array"))
+    }
+
+    /// Every setting is named here: one that is added must be written too.
+    fn all(&mut self, settings: &Settings) -> Said {
+        let Settings {
+            image: _,
+            command: _,
+            flags: _,
+            launcher: _,
+            profile: _,
+            new,
+            user,
+            hostname,
+            env,
+            cwd,
+            capabilities,
+            no_new_privs,
+            seccomp,
+            root,
+            mounts,
+            mask,
+            read_only,
+            devices,
+            limits,
+            sysctls,
+            network,
+        } = settings;
+        new.iter().try_for_each(|new| self.namespaces(new))?;
+        user.iter().try_for_each(|user| self.user(user))?;
+        if let Some(hostname) = hostname {
+            *self.at("/hostname") = json!(hostname);
+        }
+        if let Some(env) = env {
+            let env: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            *self.at("/process/env") = json!(env);
+        }
+        if let Some(cwd) = cwd {
+            *self.at("/process/cwd") = json!(cwd);
+        }
+        capabilities.iter().for_each(|capabilities| self.capabilities(capabilities));
+        if let Some(set) = no_new_privs {
+            *self.at("/process/noNewPrivileges") = json!(set);
+        }
+        seccomp.iter().try_for_each(|filter| self.seccomp(filter))?;
+        if let Some(root) = root {
+            *self.at("/root/readonly") = json!(*root == Root::ReadOnly);
+        }
+        mounts.iter().flatten().for_each(|mount| self.mount(mount));
+        if let Some(paths) = mask {
+            *self.at("/linux/maskedPaths") = json!(paths);
+        }
+        if let Some(paths) = read_only {
+            *self.at("/linux/readonlyPaths") = json!(paths);
+        }
+        devices.iter().flatten().try_for_each(|path| self.device(path))?;
+        limits.iter().try_for_each(|limits| self.limits(limits))?;
+        for (name, value) in sysctls.iter().flatten() {
+            *self.at(&format!("/linux/sysctl/{name}")) = json!(value);
+        }
+        network.iter().for_each(|network| self.network(*network));
+        Ok(())
+    }
+
+    fn namespaces(&mut self, asked: &Namespaces) -> Said {
+        if !asked.0.contains(&Namespace::Mount) {
+            let name = &self.bundle.definition.runtime;
+            return Err(Cannot::because(format!("{name} cannot share the mount namespace")));
+        }
+        for namespace in &asked.0 {
+            let what = format!("new.{}", namespace.name());
+            if self.bundle.definition.cannot.contains_key(&what) {
+                return Err(cannot(self.bundle.definition, &what));
+            }
+        }
+        let types: Vec<Value> = asked.0.iter().map(|namespace| json!({ "type": oci_name(*namespace) })).collect();
+        *self.at("/linux/namespaces") = json!(types);
+        Ok(())
+    }
+
+    fn user(&mut self, user: &User) -> Said {
+        if let Some(uid) = user.uid {
+            *self.at("/process/user/uid") = json!(uid);
+        }
+        if let Some(gid) = user.gid {
+            *self.at("/process/user/gid") = json!(gid);
+        }
+        user.map.is_none().then_some(()).ok_or_else(|| cannot(self.bundle.definition, "user.map"))
+    }
+
+    /// Those of no set are not ambient or inheritable either.
+    fn capabilities(&mut self, given: &Capabilities) {
+        let names = given.keep.as_ref().or(given.drop.as_ref()).cloned().unwrap_or_default();
+        let keeps = given.keep.is_some();
+        let is_kept = |name: &&&str| names.iter().any(|given| given == **name) == keeps;
+        // What the runner lacks it cannot give: of all but a few that is no part.
+        let kept = CAPABILITIES.iter().filter(is_kept).filter(|name| keeps || sys::may_give(name));
+        let kept: Vec<String> = kept.map(|name| format!("CAP_{}", name.to_ascii_uppercase())).collect();
+        *self.at("/process/capabilities") = json!({ "bounding": kept, "effective": kept, "permitted": kept });
+    }
+
+    fn seccomp(&mut self, filter: &str) -> Said {
+        if filter != "none" {
+            return Err(cannot(self.bundle.definition, "seccomp"));
+        }
+        *self.at("/linux/seccomp") = Value::Null;
+        Ok(())
+    }
+
+    fn mount(&mut self, mount: &Mount) {
+        let source = mount.source.as_ref().map(|source| self.bundle.directory.join(source));
+        let kind = mount.kind.as_deref().unwrap_or("bind");
+        let mut options = mount.options.clone();
+        if kind == "bind" {
+            options.push("rbind".to_owned());
+        }
+        let source = source.map_or_else(|| kind.to_owned(), |source| source.to_string_lossy().into_owned());
+        let entry = json!({ "destination": mount.target, "type": kind, "source": source, "options": options });
+        self.list("/mounts").push(entry);
+    }
+
+    /// It is made, and the cgroup lets it be used.
+    fn device(&mut self, path: &str) -> Said {
+        let found = std::fs::metadata(path).ok().filter(|found| {
+            found.file_type().is_char_device() || found.file_type().is_block_device()
+        });
+        let found = found.ok_or_else(|| Cannot::because(format!("the host has no device {path}")))?;
+        let kind = if found.file_type().is_char_device() { "c" } else { "b" };
+        let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
+        let node = json!({ "path": path, "type": kind, "major": major, "minor": minor, "fileMode": found.mode() & 0o777 });
+        self.list("/linux/devices").push(node);
+        let rule = json!({ "allow": true, "type": kind, "major": major, "minor": minor, "access": "rwm" });
+        self.list("/linux/resources/devices").push(rule);
+        Ok(())
+    }
+
+    fn limits(&mut self, limits: &Limits) -> Said {
+        for (name, value) in named(limits) {
+            let what = format!("limits.{name}");
+            if self.bundle.definition.cannot.contains_key(&what) {
+                return Err(cannot(self.bundle.definition, &what));
+            }
+            match name {
+                "memory" => *self.at("/linux/resources/memory/limit") = json!(value),
+                "pids" => *self.at("/linux/resources/pids/limit") = json!(value),
+                // Of a period of 100 ms.
+                "cpu" => *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 }),
+                _ => self.rlimit(name, value),
+            }
+        }
+        Ok(())
+    }
+
+    fn rlimit(&mut self, name: &str, value: u64) {
+        let name = if name == "address_space" { "as" } else { name };
+        let kind = format!("RLIMIT_{}", name.to_ascii_uppercase());
+        let list = self.list("/process/rlimits");
+        list.retain(|limit| limit["type"] != kind.as_str());
+        list.push(json!({ "type": kind, "soft": value, "hard": value }));
+    }
+
+    fn network(&mut self, network: Network) {
+        let is_net = |namespace: &Value| namespace["type"] == "network";
+        let list = self.list("/linux/namespaces");
+        list.retain(|namespace| !is_net(namespace));
+        if network == Network::None {
+            list.push(json!({ "type": "network" }));
+        }
+    }
+}
+
+/// As config-linux.md names it.
+const fn oci_name(namespace: Namespace) -> &'static str {
+    match namespace {
+        Namespace::Net => "network",
+        other => other.name(),
+    }
+}

@@ -1,0 +1,142 @@
+//! Words of a runtime's command line, with placeholders for what differs from sandbox to sandbox.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::sandbox::runtime::Cannot;
+
+/// What can stand in braces. `{command}`, `{settings}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
+const PLACEHOLDERS: [&str; 27] = [
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside", "name", "options",
+    "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
+    "value",
+];
+
+/// A placeholder, or the two braces with which Go's templates begin (`docker inspect --format '{{.State.Pid}}'`), which are none.
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the pattern is a constant")]
+    Regex::new(r"\{\{|\{([A-Za-z_]+)\}").expect("a pattern")
+});
+
+/// One word of a command line, with its placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word(String);
+
+impl Word {
+    /// Whether the agent's directory is in it.
+    pub(super) fn names_agent(&self) -> bool {
+        self.0.contains("{agent}")
+    }
+
+    /// The word that is the root filesystem's path.
+    pub(super) fn rootfs() -> Self {
+        Self("{rootfs}".to_owned())
+    }
+}
+
+impl std::fmt::Display for Word {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut names = PLACEHOLDER.captures_iter(&text).filter_map(|found| found.get(1));
+        match names.find(|name| !PLACEHOLDERS.contains(&name.as_str())) {
+            None => Ok(Self(text.clone())),
+            Some(name) => Err(de::Error::custom(format!(
+                "unknown placeholder `{{{}}}`: there are {}",
+                name.as_str(),
+                PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(" ")
+            ))),
+        }
+    }
+}
+
+/// What placeholders stand for at one place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Values {
+    one: HashMap<&'static str, String>,
+    many: HashMap<&'static str, Vec<String>>,
+}
+
+impl Values {
+    /// With a placeholder that stands for a part of a word.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.one.insert(name, value.into());
+        self
+    }
+
+    /// With one that stands for words.
+    pub(super) fn with_words(mut self, name: &'static str, words: Vec<String>) -> Self {
+        self.many.insert(name, words);
+        self
+    }
+}
+
+/// The words with their placeholders filled in. One that has no meaning at this place is an error of the runtime's file.
+pub(super) fn fill(words: &[Word], values: &Values) -> Result<Vec<String>, Cannot> {
+    let mut filled = Vec::new();
+    for Word(word) in words {
+        let whole = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match whole.and_then(|name| values.many.get(name)) {
+            Some(many) => filled.extend(many.iter().cloned()),
+            None => filled.push(fill_word(word, values)?),
+        }
+    }
+    Ok(filled)
+}
+
+fn fill_word(word: &str, values: &Values) -> Result<String, Cannot> {
+    let mut unknown = None;
+    let filled = PLACEHOLDER.replace_all(word, |found: &Captures<'_>| {
+        let Some(name) = found.get(1) else { return found[0].to_owned() };
+        values.one.get(name.as_str()).cloned().unwrap_or_else(|| {
+            unknown = Some(name.as_str().to_owned());
+            String::new()
+        })
+    });
+    match unknown {
+        None => Ok(filled.into_owned()),
+        Some(name) => {
+            Err(Cannot::because(format!("its file has `{{{name}}}` in the word `{word}`, where it stands for nothing")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(list: &[&str]) -> Vec<Word> {
+        list.iter().map(|word| Word((*word).to_owned())).collect()
+    }
+
+    #[test]
+    fn placeholders_are_filled() {
+        let values = Values::default().with("id", "x1").with_words("command", vec!["sh".into(), "-c".into()]);
+        let check = |given: &[&str], expected: &[&str]| {
+            assert_eq!(fill(&words(given), &values).unwrap(), expected, "{given:?}");
+        };
+        check(&["run", "--name={id}", "{command}"], &["run", "--name=x1", "sh", "-c"]);
+        check(&["{{.State.Pid}}", "{id}{id}"], &["{{.State.Pid}}", "x1x1"]);
+        check(&[], &[]);
+    }
+
+    #[test]
+    fn a_placeholder_without_a_meaning_here_is_an_error() {
+        let error = fill(&words(&["a={value}"]), &Values::default()).unwrap_err();
+        assert_eq!(error.reason, "its file has `{value}` in the word `a={value}`, where it stands for nothing");
+    }
+
+    #[test]
+    fn an_unknown_placeholder_is_refused_when_it_is_read() {
+        let error = serde_json::from_str::<Word>(r#""{rootf}""#).unwrap_err().to_string();
+        assert!(error.starts_with("unknown placeholder `{rootf}`: there are {NAME} "), "{error}");
+    }
+}
