@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DECIDING=('src/expect/**/*.rs' 'src/judge/**/*.rs'
-    src/fact/{bait,capabilities,cgroup,evidence,inherited,kind,limits,mounts,origin,peers,posture,routes,sockets,status}.rs
+    src/fact/{bait,capabilities,cgroup,evidence,inherited,kind,limits,mounts,origin,peers,posture,reports,routes,sockets,status}.rs
     src/fact/attempt/outcome.rs)
 # The unit tests of these rooms, and the integration tests that need no sandbox.
 TESTS=(expect:: judge:: fact:: judging:: language:: tables:: wrong_specs::each_wrong_spec_gives_its_errors)
