@@ -62,16 +62,13 @@ fn list() -> Result<(), Exit> {
 }
 
 /// How long it takes to have a sandbox, ask its agent something, and be rid of it; or why there is none to be had.
-fn try_out(
-    runtime: &dyn sandbox::Runtime,
-    nursery: &Nursery,
-    image: &Path,
-) -> Result<Duration, String> {
+fn try_out(runtime: &dyn sandbox::Runtime, nursery: &Nursery, image: &Path) -> Result<Duration, String> {
     let (began, settings) = (Instant::now(), Settings::default());
     let deadline = began + PATIENCE;
     runtime.check(&settings).map_err(|cannot| cannot.reason)?;
     let directory = Path::new(".");
-    let order = Order { settings: &settings, image, directory, first: First::Agent, deadline, breakage: None };
+    let order =
+        Order { settings: &settings, image, directory, first: First::Agent, deadline, breakage: None };
     let mut sandbox = runtime.start(nursery, &order).map_err(|error| error.to_string())?;
     sandbox.ready(deadline).map_err(|error| error.to_string())?;
     let agent = sandbox.agent().ok_or("it has no agent")?;

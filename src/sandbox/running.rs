@@ -1,6 +1,7 @@
 //! A running sandbox.
 
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -20,6 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a runtime may take to put away a sandbox that has ended.
 const TIDYING: Duration = Duration::from_secs(3);
 
+/// How long a runtime may take to let in an agent that only looks where it is.
+const LOOKING: Duration = Duration::from_secs(5);
+
+/// Whether a runtime's further processes come into the sandbox: tried once, since it costs a process. Why they do not, or nothing.
+pub(super) type Trial = OnceLock<Option<String>>;
+
 /// The way in for further processes.
 pub(super) trait Door: Send + Sync + std::fmt::Debug {
     /// Makes a process in the sandbox, with these streams.
@@ -33,6 +40,11 @@ pub(super) trait Door: Send + Sync + std::fmt::Debug {
     /// Whether it is: the process that enters is a runtime's own, which starts the one that is meant.
     fn is_indirect(&self) -> bool {
         false
+    }
+
+    /// What is known of where it leads, if that is in question: a runtime's own way may lead into another sandbox.
+    fn trial(&self) -> Option<&Trial> {
+        None
     }
 
     /// Ends what the runtime's own process does not end with itself: a daemon's container.
@@ -88,7 +100,7 @@ impl Sandbox {
     pub fn ready(&mut self, deadline: Instant) -> Result<(), StartError> {
         let Voice::Agent { channel, .. } = &mut self.voice else { return Ok(self.first.ready(deadline)?) };
         if channel.greeted() {
-            return Ok(());
+            return self.deserted().map_or(Ok(()), |ended| Err(StartError::Deserted(ended)));
         }
         match channel.hello(deadline) {
             Ok(_) => Ok(()),
@@ -136,6 +148,11 @@ impl Sandbox {
         self.first.wait(deadline)
     }
 
+    /// How the runtime ended, if it has while what it started goes on: nobody answers for that any more.
+    pub fn deserted(&self) -> Option<Ended> {
+        deserted(self.found.as_ref(), &self.first)
+    }
+
     /// Why the first process could not be set up or executed, if that is so.
     pub fn failed(&self) -> Option<Failure> {
         self.first.failed()
@@ -153,10 +170,21 @@ impl Sandbox {
         argv: &[String],
         stdin: &str,
     ) -> Result<(Process, Commanded), StartError> {
+        self.try_door(nursery)?;
         let streams = Streams::new()?;
         let role = Role::Command { argv: argv.to_vec() };
         let process = self.door.enter(nursery, &role, streams.inside())?;
         Ok((process, streams.into_command(stdin)?))
+    }
+
+    /// A command says nothing of where it is: an agent does. One that is not let in says nothing either, and the command speaks for itself.
+    fn try_door(&self, nursery: &Nursery) -> Result<(), StartError> {
+        let Some(trial) = self.door.trial() else { return Ok(()) };
+        let elsewhere = trial.get_or_init(|| match self.join(nursery, Instant::now() + LOOKING) {
+            Err(StartError::Elsewhere(reason)) => Some(reason),
+            _ => None,
+        });
+        elsewhere.clone().map_or(Ok(()), |reason| Err(StartError::Elsewhere(reason)))
     }
 
     /// Lets a further agent in.
@@ -190,19 +218,23 @@ fn send(found: Option<&Found>, process: &Process, signal: Signal) -> Result<(), 
     found.map_or_else(|| process.signal(signal), |found| found.signal(signal))
 }
 
+fn deserted(found: Option<&Found>, process: &Process) -> Option<Ended> {
+    process.ended().filter(|_| found.is_some_and(Found::is_alive))
+}
+
 /// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it. Says whether
 /// the process ended by itself.
 fn end(found: Option<&Found>, process: &Process) -> bool {
+    let left_alone = deserted(found, process).is_some();
     if let Some(found) = found {
         // It fails only for a process that is gone.
         let _ = found.signal(Signal::SIGKILL);
         process.wait(Instant::now() + TIDYING);
     }
-    let by_itself = process.ended().is_some();
+    let by_itself = process.ended().is_some() && !left_alone;
     process.end(Instant::now() + PATIENCE);
     by_itself
 }
-
 
 impl Drop for Sandbox {
     fn drop(&mut self) {

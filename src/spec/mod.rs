@@ -36,6 +36,7 @@ pub use model::{
 };
 pub(crate) use problem::bytes;
 pub use problem::{Problem, Problems};
+pub(crate) use scalar::Span;
 pub use scalar::{Percent, Size};
 pub use schema::schema;
 pub use settings::{

@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "descriptor numbers, signal dispositions and _exit are raw calls")]
 
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -25,6 +27,21 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
     close_range(count, RawFd::MAX)?;
     // SAFETY: these numbers have just been given to descriptors that nobody else owns.
     Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+/// Has the command's process end when the thread that starts it does (`PR_SET_PDEATHSIG`): for one that the thread waits for.
+pub fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    let ask = move || {
+        let set = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+        // It may have ended before it could be asked for.
+        if std::os::unix::process::parent_id() != parent {
+            exit_now(125);
+        }
+        set.map_err(std::io::Error::from)
+    };
+    // SAFETY: prctl, getppid and _exit are async-signal-safe, and nothing is allocated.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// Closes all but the standard streams and this descriptor.

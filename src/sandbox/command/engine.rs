@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::ask::ask;
+use super::ask::{AskError, ask};
 use super::definition::{Definition, ImageStore};
 use super::words::{Values, fill};
 use crate::image::cache_folder;
@@ -25,22 +25,38 @@ pub(super) fn image_name(rootfs: &Path) -> String {
 }
 
 /// Sees to it that the engine has the image; once for each image of a run.
-pub(super) fn import(definition: &Definition, store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), String> {
+pub(super) fn import(
+    definition: &Definition,
+    store: &ImageStore,
+    rootfs: &Path,
+    values: &Values,
+) -> Result<(), String> {
     static DONE: Mutex<Option<HashMap<(String, PathBuf), Result<(), String>>>> = Mutex::new(None);
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (definition.runtime.0.clone(), rootfs.to_owned());
-    done.get_or_insert_default().entry(key).or_insert_with(|| import_now(store, rootfs, values)).clone()
+    done.get_or_insert_default()
+        .entry(key)
+        .or_insert_with(|| import_now(definition, store, rootfs, values))
+        .clone()
 }
 
-fn import_now(store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), String> {
+fn import_now(
+    definition: &Definition,
+    store: &ImageStore,
+    rootfs: &Path,
+    values: &Values,
+) -> Result<(), String> {
     let words = |words| fill(words, values).map_err(|cannot| cannot.reason);
     // Of two runs at once the second must find what the first has imported.
     let _turn = turn().map_err(|error| format!("no lock for importing images: {error}"))?;
-    if ask(&words(&store.has)?, None).is_ok() {
-        return Ok(());
+    match ask(&words(&store.has)?, None, definition.patience()) {
+        Ok(_) => return Ok(()),
+        Err(AskError::Failed(..)) => {}
+        Err(late @ AskError::Late(..)) => return Err(late.to_string()),
     }
     let archive = archive(rootfs).map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
-    ask(&words(&store.import)?, Some(archive)).map(drop)
+    let imported = ask(&words(&store.import)?, Some(archive), definition.patience_for_images());
+    imported.map(drop).map_err(|error| error.to_string())
 }
 
 fn turn() -> std::io::Result<File> {
@@ -63,11 +79,12 @@ fn archive(rootfs: &Path) -> std::io::Result<File> {
 /// Removes the containers of runs that have died: only a daemon could keep them so long.
 pub(super) fn sweep(definition: &Definition, values: &Values) {
     let (Some(list), Some(delete)) = (&definition.list, &definition.delete) else { return };
-    let listed = fill(list, values).map_err(|cannot| cannot.reason).and_then(|argv| ask(&argv, None));
+    let patience = definition.patience();
+    let listed = fill(list, values).ok().and_then(|argv| ask(&argv, None, patience).ok());
     let text = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
     for name in text.lines().map(str::trim).filter(|name| is_left_over(name)) {
         // What cannot be removed now is tried again by the next run.
-        let _ = fill(delete, &values.clone().with("id", name)).map(|argv| ask(&argv, None));
+        let _ = fill(delete, &values.clone().with("id", name)).map(|argv| ask(&argv, None, patience));
     }
 }
 
@@ -78,15 +95,20 @@ fn is_left_over(name: &str) -> bool {
 }
 
 /// Removes the images that were imported; says which.
-pub(super) fn remove_images(store: &ImageStore, values: &Values) -> Result<Vec<String>, String> {
-    let words = |words, values: &Values| fill(words, values).map_err(|cannot| cannot.reason);
-    let listed = ask(&words(&store.list, values)?, None)?;
+pub(super) fn remove_images(
+    definition: &Definition,
+    store: &ImageStore,
+    values: &Values,
+) -> Result<Vec<String>, String> {
+    let told = |words, values: &Values| {
+        let argv = fill(words, values).map_err(|cannot| cannot.reason)?;
+        ask(&argv, None, definition.patience()).map_err(|error| error.to_string())
+    };
+    let listed = told(&store.list, values)?;
     let text = String::from_utf8_lossy(&listed).into_owned();
     let ours = text.lines().map(str::trim).filter(|name| {
         name.rsplit('/').next().is_some_and(|name| name.starts_with(&format!("{REPOSITORY}:")))
     });
-    ours.map(|name| {
-        ask(&words(&store.remove, &values.clone().with("image", name))?, None).map(|_| name.to_owned())
-    })
-    .collect()
+    ours.map(|name| told(&store.remove, &values.clone().with("image", name)).map(|_| name.to_owned()))
+        .collect()
 }

@@ -18,6 +18,7 @@ mod runtime;
 mod spell;
 mod words;
 
+pub(super) use ask::was_used as asked_anything;
 pub(super) use found::Found;
 pub(super) use idle::Idle;
 pub(super) use liar::Liar;

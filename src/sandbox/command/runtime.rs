@@ -1,37 +1,44 @@
 //! A runtime that is a command line, as its file describes it.
 
 use std::borrow::Cow;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 use serde_json::Value;
 
-use super::ask::ask;
+use super::ask::{AskError, ask, start_of};
 use super::bundle;
 use super::definition::{Definition, Need, Rootfs};
 use super::door;
 use super::engine;
-use super::found;
+use super::found::{self, Found, Sought};
 use super::luggage::luggage;
 use super::manual::manual;
 use super::oci::Bundle;
 use super::spell::{Spelled, spell};
 use super::words::{Values, Word, fill};
+use crate::agent::{Channel, ChannelError};
 use crate::sandbox::launcher::STATE;
-use crate::sandbox::native::{Breakage, root::ROOT};
-use crate::sandbox::nursery::{HostView, Launch, Nursery, NurseryError, PreparedRoot, Process, Request};
-use crate::sandbox::program;
-use crate::sandbox::running::Sandbox;
+use crate::sandbox::native::{Breakage, cgroup, root::ROOT};
+use crate::sandbox::nursery::{
+    HostView, Launch, Nursery, NurseryError, Part, PreparedRoot, Process, Request,
+};
+use crate::sandbox::running::{Sandbox, Trial};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
+use crate::sandbox::{program, run_directory};
 use crate::spec::{Launcher, Profile, Settings};
 use crate::sys::random_word;
 
 /// How long a runtime that did not start its sandbox may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it may take to end once it has closed the agent's streams.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Where a bundle lies on the stage.
 const BUNDLE: &str = "bundle";
@@ -44,7 +51,11 @@ pub(in crate::sandbox) struct CommandLine {
     /// The `config.json` that it makes by itself, or why it makes none.
     config: OnceLock<Result<Value, String>>,
     /// Whether its daemon answers, if it has one.
-    ready: OnceLock<Result<(), Cannot>>,
+    ready: OnceLock<Result<(), AskError>>,
+    /// The version that its program gives, or why that is none.
+    version: OnceLock<Result<String, String>>,
+    /// Whether its `exec` leads into its sandboxes.
+    trial: Arc<Trial>,
     /// Whether what earlier runs left with it has been removed.
     swept: OnceLock<()>,
 }
@@ -52,7 +63,15 @@ pub(in crate::sandbox) struct CommandLine {
 impl CommandLine {
     pub(super) fn new(definition: Definition) -> Self {
         let name = Box::leak(definition.runtime.0.clone().into_boxed_str());
-        Self { name, definition, config: OnceLock::new(), ready: OnceLock::new(), swept: OnceLock::new() }
+        Self {
+            name,
+            definition,
+            config: OnceLock::new(),
+            ready: OnceLock::new(),
+            version: OnceLock::new(),
+            trial: Arc::default(),
+            swept: OnceLock::new(),
+        }
     }
 }
 
@@ -66,14 +85,7 @@ impl Runtime for CommandLine {
     }
 
     fn version(&self) -> Result<String, String> {
-        let version = &self.definition.version;
-        let place = Place::new(Path::new("/"), "airtight");
-        let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(&argv, None)?;
-        let said = String::from_utf8_lossy(&said);
-        let found = version.matches.0.captures(&said).and_then(|found| found.get(1));
-        let unknown = || format!("`{}` printed no version", argv.join(" "));
-        found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
+        self.version.get_or_init(|| self.read_version()).clone()
     }
 
     fn manual(&self) -> String {
@@ -86,7 +98,7 @@ impl Runtime for CommandLine {
         };
         let values = self.values(&Place::new(Path::new("/"), "airtight"));
         engine::sweep(&self.definition, &values);
-        engine::remove_images(store, &values)
+        engine::remove_images(&self.definition, store, &values)
     }
 
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
@@ -102,8 +114,9 @@ impl Runtime for CommandLine {
     fn breakages(&self, settings: &Settings, _: &Path) -> Vec<Breakage> {
         let flags = settings.flags.clone().unwrap_or_default();
         let without = |flag: &String| flags.iter().filter(|other| *other != flag).cloned().collect();
-        let left_out =
-            flags.iter().map(|flag| Breakage::flags(format!("{} {flag}: left out", self.name), without(flag)));
+        let left_out = flags
+            .iter()
+            .map(|flag| Breakage::flags(format!("{} {flag}: left out", self.name), without(flag)));
         let missing = self.definition.flags_to_add.iter().filter(|flag| !flags.contains(flag));
         let with = |flag: &String| flags.iter().chain([flag]).cloned().collect();
         let added = missing.map(|flag| Breakage::flags(format!("{} {flag}: added", self.name), with(flag)));
@@ -113,6 +126,7 @@ impl Runtime for CommandLine {
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
         self.is_there()?;
+        self.is_itself()?;
         let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
         let settings = self.complete(broken.as_ref().unwrap_or(order.settings))?;
         let order = &Order { settings: &settings, ..*order };
@@ -123,7 +137,8 @@ impl Runtime for CommandLine {
             First::Command { argv, stdin } => {
                 let streams = Streams::new()?;
                 let first = self.launch(nursery, order, &place, &values, argv, streams.inside())?;
-                let door = door::door(&self.definition, values, &first, None)?;
+                let door =
+                    door::door(&self.definition, values, self.further(&place), &self.trial, &first, None)?;
                 Ok(Sandbox::with_command(first, streams.into_command(stdin)?, door))
             }
         }
@@ -139,26 +154,72 @@ impl CommandLine {
         values: Values,
     ) -> Result<Sandbox, StartError> {
         let token = random_word()?;
-        let (words, brought) = (bundle::words(&token)?, door::brought(&self.definition)?);
+        let words = bundle::words(&token)?;
         let streams = Streams::new()?;
         let first = self.launch(nursery, order, place, &values, &words, streams.inside())?;
         let (mut channel, stderr) = streams.into_channel(token.clone())?;
-        match channel.hello(order.deadline) {
-            Ok(hello) => {
-                let found = found::agent(&token, hello.pid, Some(&brought), order.deadline)?;
-                let door = door::door(&self.definition, values, &first, Some(&found))?;
-                Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
-            }
-            Err(error) => {
-                first.kill(Instant::now() + PATIENCE);
-                // What is left of it is swept by the next run.
-                let _ = door::deletion(&self.definition, &values)?.map(|argv| ask(&argv, None));
-                match first.failed() {
-                    Some(failure) => Err(NurseryError::Setup(failure).into()),
-                    None => Err(StartError::Agent { error, stderr: drain(&stderr) }),
-                }
-            }
+        let begun = self.greet(&mut channel, &token, &first, order.deadline).and_then(|found| {
+            let door = door::door(
+                &self.definition,
+                values.clone(),
+                self.further(place),
+                &self.trial,
+                &first,
+                Some(&found),
+            )?;
+            Ok((found, door))
+        });
+        match begun {
+            Ok((found, door)) => Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door)),
+            Err(error) => Err(self.put_away(&first, &values, &stderr, error)),
         }
+    }
+
+    /// Hears the agent's hello, and finds its process.
+    fn greet(
+        &self,
+        channel: &mut Channel,
+        token: &str,
+        first: &Process,
+        deadline: Instant,
+    ) -> Result<Found, StartError> {
+        let hello = channel.hello(deadline).map_err(|error| {
+            // Who closes its streams is about to end.
+            let until = if error == ChannelError::Closed { Instant::now() + MOMENT } else { Instant::now() };
+            let ended = first.wait(until.min(deadline));
+            StartError::Runtime { runtime: self.name, error, ended, stderr: String::new() }
+        })?;
+        let brought = door::brought(&self.definition)?;
+        let root = first.root_device().filter(|_| !self.definition.copies_root);
+        found::agent(&Sought { token, reported: hello.pid, brought: Some(&brought), root }, deadline)
+    }
+
+    /// Ends what was started in vain, and says why it was.
+    fn put_away(&self, first: &Process, values: &Values, errors: &OwnedFd, error: StartError) -> StartError {
+        first.kill(Instant::now() + PATIENCE);
+        if let Ok(Some(argv)) = door::deletion(&self.definition, values) {
+            // What is left of it is swept by the next run.
+            let _ = ask(&argv, None, self.definition.patience());
+        }
+        match (first.failed(), error) {
+            (Some(failure), _) => NurseryError::Setup(failure).into(),
+            (None, StartError::Runtime { runtime, error, ended, .. }) => {
+                StartError::Runtime { runtime, error, ended, stderr: drain(errors) }
+            }
+            (None, other) => other,
+        }
+    }
+
+    /// What its sandbox's first process is a part of: an engine's own are its own matter, and tidy up when they are let.
+    fn part(&self, place: &Place) -> Part {
+        match self.definition.rootfs {
+            Rootfs::Imported => Part::Unnamed,
+            Rootfs::Directory | Rootfs::Bundle => Part::First(place.id.clone()),
+        }
+    }
+
+    fn further(&self, place: &Place) -> Part {
+        Part::Further(place.id.clone())
     }
 
     fn launch(
@@ -177,12 +238,17 @@ impl CommandLine {
             Rootfs::Directory | Rootfs::Bundle => Some(self.root(order, place, config.as_ref())?),
         };
         let poisoned = settings.launcher == Some(Launcher::Poisoned);
-        let launch = Launch { argv, root, beside: None, poisoned };
+        let launch = Launch { argv, root, beside: None, poisoned, part: self.part(place) };
         Ok(nursery.make(&Request::Launch(launch), streams)?)
     }
 
     /// The root filesystem that the launcher prepares.
-    fn root(&self, order: &Order<'_>, place: &Place, config: Option<&Value>) -> Result<PreparedRoot, StartError> {
+    fn root(
+        &self,
+        order: &Order<'_>,
+        place: &Place,
+        config: Option<&Value>,
+    ) -> Result<PreparedRoot, StartError> {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
         let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
         if self.definition.binds_for_itself() {
@@ -239,9 +305,15 @@ impl CommandLine {
         let place = Place::new(folder.path(), "airtight");
         std::fs::create_dir(place.bundle()).map_err(|error| format!("no folder for a bundle: {error}"))?;
         let argv = fill(words, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(&argv, None)?;
+        let said = ask(&argv, None, self.definition.patience()).map_err(|error| error.to_string())?;
         let text = std::fs::read(place.bundle().join("config.json")).unwrap_or(said);
-        serde_json::from_slice(&text).map_err(|error| format!("its own config.json is not JSON: {error}"))
+        let wrong =
+            |what: String| format!("`{}` made no config.json: {what}: {}", argv.join(" "), start_of(&text));
+        match serde_json::from_slice(&text) {
+            Ok(config @ Value::Object(_)) => Ok(config),
+            Ok(_) => Err(wrong("it is no object".to_owned())),
+            Err(error) => Err(wrong(error.to_string())),
+        }
     }
 
     /// What its placeholders stand for in one sandbox.
@@ -258,12 +330,12 @@ impl CommandLine {
     /// With what is made for them first: the agent's directory, an engine's image.
     fn values_for(&self, order: &Order<'_>, place: &Place) -> Result<Values, StartError> {
         let mut values = self.values(place);
+        self.swept.get_or_init(|| self.sweep(&values));
         if self.definition.takes_agent() {
             values = values.with("agent", luggage()?.directory.to_string_lossy());
         }
         if let Some(store) = &self.definition.image {
             values = values.with("image", engine::image_name(order.image));
-            self.swept.get_or_init(|| engine::sweep(&self.definition, &values));
             engine::import(&self.definition, store, order.image, &values).map_err(StartError::Image)?;
         }
         Ok(values)
@@ -285,14 +357,50 @@ impl CommandLine {
         if needs.contains(&Need::Root) && !Uid::effective().is_root() {
             return Err(Cannot::because(format!("{} needs root here", self.name)));
         }
-        self.ready.get_or_init(|| self.is_ready()).clone()
+        match self.ready.get_or_init(|| self.is_ready()) {
+            Err(failed @ AskError::Failed(..)) => Err(Cannot::because(failed.to_string())),
+            // One that hangs is there, and faulty.
+            Ok(()) | Err(AskError::Late(..)) => Ok(()),
+        }
     }
 
     /// Whether a daemon answers; asked once.
-    fn is_ready(&self) -> Result<(), Cannot> {
+    fn is_ready(&self) -> Result<(), AskError> {
         let Some(words) = &self.definition.ready else { return Ok(()) };
-        let argv = fill(words, &self.values(&Place::new(Path::new("/"), "airtight")))?;
-        ask(&argv, None).map(drop).map_err(Cannot::because)
+        let argv = fill(words, &self.values(&Place::new(Path::new("/"), "airtight")))
+            .map_err(|cannot| AskError::Failed("ready".to_owned(), cannot.reason))?;
+        ask(&argv, None, self.definition.patience()).map(drop)
+    }
+
+    /// Holds that the program is what the file takes it for: what another program of the same name makes tells nothing of this runtime.
+    fn is_itself(&self) -> Result<(), StartError> {
+        if let Some(Err(late @ AskError::Late(..))) = self.ready.get() {
+            return Err(StartError::Program(late.to_string()));
+        }
+        self.version().map(drop).map_err(StartError::Program)
+    }
+
+    fn read_version(&self) -> Result<String, String> {
+        let version = &self.definition.version;
+        let place = Place::new(Path::new("/"), "airtight");
+        let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
+        let said = ask(&argv, None, self.definition.patience()).map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&said);
+        let found = version.matches.0.captures(&text).and_then(|found| found.get(1));
+        let unknown = || {
+            let (asked, said, pattern) = (argv.join(" "), start_of(&said), version.matches.0.as_str());
+            format!(
+                "`{asked}` printed no version of {}, which matches `{pattern}`; it said: {said}",
+                self.name
+            )
+        };
+        found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
+    }
+
+    /// Removes what runs have left that have died.
+    fn sweep(&self, values: &Values) {
+        engine::sweep(&self.definition, values);
+        cgroup::sweep_those_of_the_dead(run_directory::is_alive);
     }
 
     /// The settings, with those of its hardened profile where they ask for that.

@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::orphans;
+use crate::sandbox::command::asked_anything;
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{Child, pipe};
 
@@ -70,6 +71,10 @@ impl Ending {
         let status = waitpid(Pid::from_raw(self.nursery.pid), None);
         if !matches!(status, Ok(WaitStatus::Exited(_, 0))) {
             self.make_up_for_it();
+        }
+        // What was asked on the host is the runner's own child, and what that left behind too.
+        if asked_anything() {
+            orphans::kill_marked(self.run.tag());
         }
     }
 
