@@ -326,7 +326,7 @@ fn a_liar_in_the_agents_place_is_found_out() {
         ),
         (
             format!("{hello} sleep MARK"),
-            "the agent's process cannot be found from the host: no process carries its token",
+            "carries its token, but runs /",
         ),
     ];
     for (script, says) in cases {

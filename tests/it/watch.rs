@@ -88,8 +88,12 @@ impl Place {
 
     /// Starts it, with its output in a file; under nohup(1) it hears of hangups nevertheless.
     pub(crate) fn start(&self, spec: &str, runtime: &str) -> Watched<'_> {
+        self.begin(&self.command(spec, runtime))
+    }
+
+    /// Starts such a command, which may have further arguments.
+    pub(crate) fn begin(&self, run: &Command) -> Watched<'_> {
         let output = File::create(self.path("output")).unwrap();
-        let run = self.command(spec, runtime);
         let mut command = Command::new("env");
         command.arg("--default-signal=HUP").arg(run.get_program()).args(run.get_args());
         command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
