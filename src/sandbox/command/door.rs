@@ -8,14 +8,16 @@ use super::bundle;
 use super::definition::{Definition, Rootfs};
 use super::found::{self, Found, Sought};
 use super::luggage::luggage;
+use super::report::Asking;
 use super::words::{Values, Word, fill};
+use crate::fact::Reporter;
 use crate::sandbox::native::{Blueprint, Confinement, NativeDoor, Role};
 use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
 use crate::sandbox::running::{Door, Trial};
 use crate::sandbox::runtime::{Cannot, StartError};
 use crate::sandbox::vouch::Brought;
 use crate::spec::Namespace;
-use crate::sys::CAPABILITIES;
+use crate::sys::{CAPABILITIES, random_word};
 
 /// The runtime's own way, `runc exec`; or, if it has none, into the namespaces and the root of the process that was found.
 pub(super) fn door(
@@ -35,18 +37,11 @@ pub(super) fn door(
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
     let delete = deletion(definition, &values)?;
+    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: values.clone(), beside, patience: definition.patience() });
     let (brought, patience) = (brought(definition)?, definition.patience());
-    Ok(Box::new(OwnDoor {
-        words,
-        values,
-        part,
-        beside,
-        first: agent.map(|agent| agent.pid),
-        brought,
-        delete,
-        patience,
-        trial: Arc::clone(trial),
-    }))
+    let first = agent.map(|agent| agent.pid);
+    let trial = Arc::clone(trial);
+    Ok(Box::new(OwnDoor { words, values, part, beside, first, brought, delete, patience, trial, asking }))
 }
 
 /// What ends a sandbox, and removes what a daemon keeps of it.
@@ -74,6 +69,7 @@ struct OwnDoor {
     delete: Option<Vec<String>>,
     patience: Duration,
     trial: Arc<Trial>,
+    asking: Arc<Asking>,
 }
 
 impl Door for OwnDoor {
@@ -84,10 +80,11 @@ impl Door for OwnDoor {
                 bundle::words(token).map_err(|error| NurseryError::Unexpected(error.to_string()))?
             }
         };
-        let values = self.values.clone().with_words("command", command);
+        let name = random_word().map_err(NurseryError::System)?;
+        let values = self.values.clone().with("exec", name).with_words("command", command);
         let argv = fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
-        let launch =
-            Launch { argv, root: None, beside: self.beside, poisoned: false, part: self.part.clone() };
+        let part = self.part.clone();
+        let launch = Launch { argv, root: None, beside: self.beside, poisoned: false, part };
         nursery.make(&Request::Launch(launch), streams)
     }
 
@@ -105,6 +102,10 @@ impl Door for OwnDoor {
     /// Where the first process is a command there is nothing to be held against.
     fn trial(&self) -> Option<&Trial> {
         self.first.map(|_| &*self.trial)
+    }
+
+    fn reporter(&self) -> Option<Arc<dyn Reporter>> {
+        Some(Arc::clone(&self.asking) as _)
     }
 
     fn close(&self) {

@@ -110,6 +110,10 @@ impl Runtime for CommandLine {
         self.written(&settings, Path::new("."), &values, &[], &Value::Null).map(drop)
     }
 
+    fn is_breakable(&self) -> bool {
+        !self.definition.flags_to_add.is_empty()
+    }
+
     /// Without each of its words, and with those that others are of no use without.
     fn breakages(&self, settings: &Settings, _: &Path) -> Vec<Breakage> {
         let flags = settings.flags.clone().unwrap_or_default();
@@ -232,6 +236,8 @@ impl CommandLine {
         streams: [i32; 3],
     ) -> Result<Process, StartError> {
         let Order { settings, directory, .. } = *order;
+        // The runtime may have another working directory.
+        let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let (argv, config) = self.written(settings, directory, values, command, self.own_config()?)?;
         let root = match self.definition.rootfs {
             Rootfs::Imported => None,
@@ -252,7 +258,7 @@ impl CommandLine {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
         let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
         if self.definition.binds_for_itself() {
-            binds.extend(host_binds(order.settings, order.directory));
+            binds.extend(host_binds(order.settings, &std::path::absolute(order.directory).unwrap_or_default()));
         }
         Ok(PreparedRoot {
             stage: place.stage.clone(),
