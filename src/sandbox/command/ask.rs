@@ -31,6 +31,9 @@ pub(in crate::sandbox) fn was_used() -> bool {
 const LONGEST: u64 = 1 << 20;
 const SHOWN: usize = 400;
 
+/// How often it is looked how much a command has written.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AskError {
@@ -40,6 +43,9 @@ pub(super) enum AskError {
     /// It was killed, because it did not end.
     #[error("`{0}`: did not end within {1:?}")]
     Late(String, Duration),
+    /// It was killed, because it wrote more than is kept.
+    #[error("`{0}`: wrote more than 1 MiB")]
+    Flooded(String),
 }
 
 /// What the command prints, if it succeeds; its complaint if it does not.
@@ -47,16 +53,15 @@ pub(super) enum AskError {
 /// Its output goes to files, so that no child that outlives it can keep the asker waiting for the end of a pipe.
 pub(super) fn ask(argv: &[String], input: Option<File>, patience: Duration) -> Result<Vec<u8>, AskError> {
     let failed = |reason: String| AskError::Failed(argv.join(" "), reason);
-    run(argv, input, patience).map_err(|error| failed(error.to_string())).and_then(|answer| match answer {
-        Answer { status: Some(status), output, .. } if status.success() => Ok(output),
-        Answer { status: Some(status), complaint, .. } if complaint.is_empty() => {
-            Err(failed(status.to_string()))
-        }
-        Answer { status: Some(status), complaint, .. } => {
-            Err(failed(format!("{status}; it said: {complaint}")))
-        }
-        Answer { status: None, .. } => Err(AskError::Late(argv.join(" "), patience)),
-    })
+    let Answer { end, output, complaint } =
+        run(argv, input, patience).map_err(|error| failed(error.to_string()))?;
+    match end {
+        End::Status(status) if status.success() => Ok(output),
+        End::Status(status) if complaint.is_empty() => Err(failed(status.to_string())),
+        End::Status(status) => Err(failed(format!("{status}; it said: {complaint}"))),
+        End::Late => Err(AskError::Late(argv.join(" "), patience)),
+        End::Flooded => Err(AskError::Flooded(argv.join(" "))),
+    }
 }
 
 /// The start of what a command printed, as one line.
@@ -66,9 +71,16 @@ pub(super) fn start_of(said: &[u8]) -> String {
     words.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect()
 }
 
+/// How it ended, or why it was killed.
+#[derive(Debug)]
+enum End {
+    Status(ExitStatus),
+    Late,
+    Flooded,
+}
+
 struct Answer {
-    /// None: it was killed because it did not end.
-    status: Option<ExitStatus>,
+    end: End,
     output: Vec<u8>,
     complaint: String,
 }
@@ -86,29 +98,29 @@ fn run(argv: &[String], input: Option<File>, patience: Duration) -> std::io::Res
     command.envs(std::env::var_os(VARIABLE).map(|tag| (MARK, tag)));
     USED.store(true, Ordering::Relaxed);
     let mut child = command.spawn()?;
-    let status = wait(&mut child, patience)?;
+    let end = wait(&mut child, Instant::now() + patience, &[&output, &complaint])?;
     let complaint = start_of(&written(&mut complaint)?);
-    Ok(Answer { status, output: written(&mut output)?, complaint })
+    Ok(Answer { end, output: written(&mut output)?, complaint })
 }
 
-/// Waits for its end by its pidfd, and kills it where that does not come.
-fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + patience;
+/// Waits for its end by its pidfd, and kills it where that does not come, or where it would fill the disk.
+fn wait(child: &mut Child, deadline: Instant, outputs: &[&File]) -> std::io::Result<End> {
     let pid = i32::try_from(child.id()).map_err(|_| std::io::ErrorKind::InvalidData)?;
     let named = rustix::process::Pid::from_raw(pid).ok_or(std::io::ErrorKind::InvalidData)?;
     let pidfd = pidfd_open(named, PidfdFlags::empty())?;
     while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
+        let floods = outputs.iter().any(|file| file.metadata().is_ok_and(|found| found.len() > LONGEST));
+        if floods || Instant::now() >= deadline {
             // It has not been waited for, so that the group is still its own.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
             child.kill()?;
             child.wait()?;
-            return Ok(None);
+            return Ok(if floods { End::Flooded } else { End::Late });
         }
         // Whatever wakes it, the loop looks again.
-        let _ = pipe::wait(&pidfd, PollFlags::POLLIN, deadline);
+        let _ = pipe::wait(&pidfd, PollFlags::POLLIN, deadline.min(Instant::now() + LOOK));
     }
-    child.wait().map(Some)
+    child.wait().map(End::Status)
 }
 
 fn written(file: &mut File) -> std::io::Result<Vec<u8>> {
@@ -149,6 +161,13 @@ mod tests {
         let pid = std::fs::read_to_string(list).unwrap();
         let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z ") || state.contains(") X "), "{state}");
+    }
+
+    #[test]
+    fn a_command_that_writes_without_end_is_ended() {
+        for script in ["cat /dev/zero", "cat /dev/zero >&2"] {
+            assert_eq!(shell(script, PATIENCE).unwrap_err(), format!("`sh -c {script}`: wrote more than 1 MiB"));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::definition::Definition;
+use super::review::review;
 use super::runtime::CommandLine;
 use crate::sandbox::Runtime as _;
 use crate::spec::{Problems, load_as};
@@ -84,7 +85,7 @@ fn bundled(name: &str) -> Option<&'static str> {
 }
 
 fn decode(path: &Path, text: Option<&str>) -> Result<Definition, Problems> {
-    load_as(path, text, "runtime")
+    load_as(path, text, "runtime", review)
 }
 
 fn keep(definition: Definition) -> &'static CommandLine {

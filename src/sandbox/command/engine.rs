@@ -55,7 +55,7 @@ fn import_now(
     match ask(&words(&store.has)?, None, definition.patience()) {
         Ok(_) => return Ok(()),
         Err(AskError::Failed(..)) => {}
-        Err(late @ AskError::Late(..)) => return Err(late.to_string()),
+        Err(other) => return Err(other.to_string()),
     }
     let archive = match store.form {
         Form::Rootfs => archive(rootfs),

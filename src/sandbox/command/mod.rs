@@ -15,6 +15,7 @@ mod manual;
 mod null;
 mod oci;
 mod report;
+mod review;
 mod runtime;
 mod spell;
 mod words;

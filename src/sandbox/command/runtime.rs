@@ -280,6 +280,10 @@ impl CommandLine {
         own: &Value,
     ) -> Result<(Vec<String>, Option<Value>), Cannot> {
         let definition = &self.definition;
+        let flags = settings.flags.as_deref().unwrap_or_default();
+        if !flags.is_empty() && !definition.run.iter().any(Word::is_flags) {
+            return Err(Cannot::because(format!("{} takes no flags", self.name)));
+        }
         let (spelled, config) = if definition.rootfs == Rootfs::Bundle {
             let rootfs = fill(&[Word::rootfs()], values)?.concat();
             let bundle = Bundle { definition, rootfs: &rootfs, argv: command, directory };
@@ -365,8 +369,8 @@ impl CommandLine {
         }
         match self.ready.get_or_init(|| self.is_ready()) {
             Err(failed @ AskError::Failed(..)) => Err(Cannot::because(failed.to_string())),
-            // One that hangs is there, and faulty.
-            Ok(()) | Err(AskError::Late(..)) => Ok(()),
+            // One that hangs or floods is there, and faulty.
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -380,8 +384,8 @@ impl CommandLine {
 
     /// Holds that the program is what the file takes it for: what another program of the same name makes tells nothing of this runtime.
     fn is_itself(&self) -> Result<(), StartError> {
-        if let Some(Err(late @ AskError::Late(..))) = self.ready.get() {
-            return Err(StartError::Program(late.to_string()));
+        if let Some(Err(faulty)) = self.ready.get() {
+            return Err(StartError::Program(faulty.to_string()));
         }
         self.version().map(drop).map_err(StartError::Program)
     }
