@@ -6,6 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 
 use super::{Failure, Result};
@@ -42,6 +44,19 @@ pub fn die_with_parent(command: &mut Command) {
     };
     // SAFETY: prctl, getppid and _exit are async-signal-safe, and nothing is allocated.
     unsafe { command.pre_exec(ask) };
+}
+
+/// Gives the command's process a mount namespace of its own, if it may have one: what it mounts goes with it.
+pub fn mount_apart(command: &mut Command) {
+    let part = || {
+        if unshare(CloneFlags::CLONE_NEWNS).is_ok() {
+            let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)?;
+        }
+        Ok(())
+    };
+    // SAFETY: unshare and mount are plain system calls, and these paths are short enough not to be allocated.
+    unsafe { command.pre_exec(part) };
 }
 
 /// Closes all but the standard streams and this descriptor.

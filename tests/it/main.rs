@@ -7,6 +7,7 @@ mod claims;
 mod defects;
 mod downstream;
 mod drivers;
+mod drivers_at_once;
 mod exported_image;
 mod facts;
 mod faults;

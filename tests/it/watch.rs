@@ -168,6 +168,17 @@ impl Watched<'_> {
         assert!(sleeping.iter().all(|pid| seen.contains(pid)), "{sleeping:?} are not all of {seen:?}");
     }
 
+    /// Waits until so many processes sleep, some of which may be a daemon's children, and notes what belongs to the run by then.
+    pub(crate) fn until_started(&mut self, count: usize, what: &str) {
+        let place = self.place;
+        eventually(&format!("{what}: {count} processes sleep"), || {
+            let said = || fs::read_to_string(place.path("output")).unwrap_or_default();
+            assert!(!readable(&self.pidfd, Instant::now()), "the run ended too early: {}", said());
+            place.sleeping().len() >= count
+        });
+        self.seen = tree(self.pid());
+    }
+
     /// The nursery: the runner's only child.
     pub(crate) fn nursery(&self) -> i32 {
         let children: Vec<i32> =

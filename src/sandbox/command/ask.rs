@@ -52,9 +52,19 @@ pub(super) enum AskError {
 ///
 /// Its output goes to files, so that no child that outlives it can keep the asker waiting for the end of a pipe.
 pub(super) fn ask(argv: &[String], input: Option<File>, patience: Duration) -> Result<Vec<u8>, AskError> {
+    put(argv, input, patience, false)
+}
+
+/// The same of a command that only tells something of itself. What it mounts is gone with it: `firejail --version` mounts directories of its
+/// own below /run, and leaves them there.
+pub(super) fn ask_apart(argv: &[String], patience: Duration) -> Result<Vec<u8>, AskError> {
+    put(argv, None, patience, true)
+}
+
+fn put(argv: &[String], input: Option<File>, patience: Duration, apart: bool) -> Result<Vec<u8>, AskError> {
     let failed = |reason: String| AskError::Failed(argv.join(" "), reason);
     let Answer { end, output, complaint } =
-        run(argv, input, patience).map_err(|error| failed(error.to_string()))?;
+        run(argv, input, patience, apart).map_err(|error| failed(error.to_string()))?;
     match end {
         End::Status(status) if status.success() => Ok(output),
         End::Status(status) if complaint.is_empty() => Err(failed(status.to_string())),
@@ -85,7 +95,7 @@ struct Answer {
     complaint: String,
 }
 
-fn run(argv: &[String], input: Option<File>, patience: Duration) -> std::io::Result<Answer> {
+fn run(argv: &[String], input: Option<File>, patience: Duration, apart: bool) -> std::io::Result<Answer> {
     let (program, words) = argv.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
     let (mut output, mut complaint) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let mut command = Command::new(program);
@@ -94,6 +104,9 @@ fn run(argv: &[String], input: Option<File>, patience: Duration) -> std::io::Res
     // In a group of its own it can be ended with its children, and the terminal's signals are for the runner.
     command.process_group(0);
     crate::sys::die_with_parent(&mut command);
+    if apart {
+        crate::sys::mount_apart(&mut command);
+    }
     // By the mark of the run, if there is one, what it leaves behind is found at the run's end, or by a later run.
     command.envs(std::env::var_os(VARIABLE).map(|tag| (MARK, tag)));
     USED.store(true, Ordering::Relaxed);

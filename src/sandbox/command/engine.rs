@@ -13,7 +13,6 @@ use super::ask::{AskError, ask};
 use super::definition::{Definition, Form, ImageStore};
 use super::words::{Values, fill};
 use crate::image::cache_folder;
-use crate::sandbox::run_directory;
 
 /// What every image that airtight gives to an engine is called, before its digest.
 const REPOSITORY: &str = "airtight";
@@ -124,22 +123,21 @@ fn append(builder: &mut tar::Builder<File>, name: &str, bytes: &[u8]) -> std::io
     builder.append_data(&mut header, name, bytes)
 }
 
-/// Removes the containers of runs that have died: only a daemon could keep them so long.
-pub(super) fn sweep(definition: &Definition, values: &Values) {
+/// Removes the containers of the runs with these tags, which a daemon keeps.
+pub(super) fn sweep(definition: &Definition, values: &Values, belongs: impl Fn(&str) -> bool) {
     let (Some(list), Some(delete)) = (&definition.list, &definition.delete) else { return };
     let patience = definition.patience();
     let listed = fill(list, values).ok().and_then(|argv| ask(&argv, None, patience).ok());
     let text = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
-    for name in text.lines().map(str::trim).filter(|name| is_left_over(name)) {
+    for name in text.lines().map(str::trim).filter(|name| tag_of(name).is_some_and(&belongs)) {
         // What cannot be removed now is tried again by the next run.
         let _ = fill(delete, &values.clone().with("id", name)).map(|argv| ask(&argv, None, patience));
     }
 }
 
-/// `airtight-TAG.cN`, of a run that is over.
-fn is_left_over(name: &str) -> bool {
-    let tag = name.strip_prefix(CONTAINER).and_then(|rest| rest.split_once('.')).map(|(tag, _)| tag);
-    tag.is_some_and(|tag| !run_directory::is_alive(tag))
+/// Of `airtight-TAG.cN`.
+fn tag_of(name: &str) -> Option<&str> {
+    name.strip_prefix(CONTAINER).and_then(|rest| rest.split_once('.')).map(|(tag, _)| tag)
 }
 
 /// Removes the images that were imported; says which.

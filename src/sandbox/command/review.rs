@@ -180,7 +180,9 @@ impl Review<'_> {
         if form != Rootfs::Bundle && self.file.get("settings").is_some() {
             self.lacks("run", "settings", &["run"]);
         }
-        if settings.root.is_some() {
+        let root = settings.root.clone().unwrap_or_default();
+        let words = [Some(root.unset), root.read_only, root.writable];
+        if words.iter().flatten().any(|words| !words.is_empty()) {
             self.lacks("run", "root", &["run"]);
         }
         if list.is_some() && delete.is_none() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Uid;
 use serde_json::Value;
 
-use super::ask::{AskError, ask, start_of};
+use super::ask::{AskError, ask, ask_apart, start_of};
 use super::bundle;
 use super::definition::{Definition, Need, Rootfs};
 use super::door;
@@ -97,7 +97,7 @@ impl Runtime for CommandLine {
             return Ok(Vec::new());
         };
         let values = self.values(&Place::new(Path::new("/"), "airtight"));
-        engine::sweep(&self.definition, &values);
+        engine::sweep(&self.definition, &values, |tag| !run_directory::is_alive(tag));
         engine::remove_images(&self.definition, store, &values)
     }
 
@@ -315,7 +315,7 @@ impl CommandLine {
         let place = Place::new(folder.path(), "airtight");
         std::fs::create_dir(place.bundle()).map_err(|error| format!("no folder for a bundle: {error}"))?;
         let argv = fill(words, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(&argv, None, self.definition.patience()).map_err(|error| error.to_string())?;
+        let said = ask_apart(&argv, self.definition.patience()).map_err(|error| error.to_string())?;
         let text = std::fs::read(place.bundle().join("config.json")).unwrap_or(said);
         let wrong =
             |what: String| format!("`{}` made no config.json: {what}: {}", argv.join(" "), start_of(&text));
@@ -379,7 +379,7 @@ impl CommandLine {
         let Some(words) = &self.definition.ready else { return Ok(()) };
         let argv = fill(words, &self.values(&Place::new(Path::new("/"), "airtight")))
             .map_err(|cannot| AskError::Failed("ready".to_owned(), cannot.reason))?;
-        ask(&argv, None, self.definition.patience()).map(drop)
+        ask_apart(&argv, self.definition.patience()).map(drop)
     }
 
     /// Holds that the program is what the file takes it for: what another program of the same name makes tells nothing of this runtime.
@@ -394,7 +394,7 @@ impl CommandLine {
         let version = &self.definition.version;
         let place = Place::new(Path::new("/"), "airtight");
         let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(&argv, None, self.definition.patience()).map_err(|error| error.to_string())?;
+        let said = ask_apart(&argv, self.definition.patience()).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&said);
         let found = version.matches.0.captures(&text).and_then(|found| found.get(1));
         let unknown = || {
@@ -407,9 +407,17 @@ impl CommandLine {
         found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
     }
 
+    /// Ends what this run has left with its daemon.
+    pub(super) fn end_own(&self, tag: &str) {
+        if self.swept.get().is_some() {
+            let values = self.values(&Place::new(Path::new("/"), "airtight"));
+            engine::sweep(&self.definition, &values, |of| of == tag);
+        }
+    }
+
     /// Removes what runs have left that have died.
     fn sweep(&self, values: &Values) {
-        engine::sweep(&self.definition, values);
+        engine::sweep(&self.definition, values, |tag| !run_directory::is_alive(tag));
         cgroup::sweep_those_of_the_dead(run_directory::is_alive);
     }
 
