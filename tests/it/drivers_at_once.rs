@@ -29,7 +29,10 @@ const NEXT: &str = "scenario: Next\nsandbox: { image: base }\nclaims:\n  is ther
 fn usable() -> Vec<&'static str> {
     let listed = Command::new(env!("CARGO_BIN_EXE_airtight")).args(["runtime", "ls"]).output().unwrap();
     let said = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let line = |name: &str| said.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap_or(name);
+    let line = |name: &str| {
+        let found = said.lines().find(|line| line.split_whitespace().next() == Some(name));
+        found.map_or_else(|| name.to_owned(), str::to_owned)
+    };
     let (here, missing): (Vec<_>, Vec<_>) =
         RUNTIMES.into_iter().partition(|name| line(name).contains(" usable, a sandbox in "));
     missing.iter().for_each(|name| eprintln!("not measured: {}", line(name)));

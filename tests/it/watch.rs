@@ -301,7 +301,7 @@ fn cgroups(runner: i32) -> Vec<PathBuf> {
     let mut rest = vec![Path::new("/sys/fs/cgroup").to_owned()];
     while let Some(directory) = rest.pop() {
         let name = directory.file_name().unwrap().to_string_lossy().into_owned();
-        if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+        if prefixes.iter().any(|prefix| name.contains(prefix)) {
             found.push(directory.clone());
         }
         let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
