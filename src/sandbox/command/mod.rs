@@ -14,6 +14,7 @@ mod luggage;
 mod manual;
 mod null;
 mod oci;
+mod presence;
 mod report;
 mod review;
 mod runtime;

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use nix::unistd::Uid;
 use serde_json::Value;
 
 use super::ask::{AskError, ask, ask_apart, start_of};
 use super::bundle;
-use super::definition::{Definition, Need, Rootfs};
+use super::definition::{Definition, Rootfs};
 use super::door;
 use super::engine;
 use super::found::{self, Found, Sought};
@@ -22,13 +21,10 @@ use super::oci::Bundle;
 use super::report::Asking;
 use super::spell::{Spelled, spell};
 use super::words::{Values, Word, fill};
-<<<<<<< HEAD
 use crate::agent::{Channel, ChannelError};
-=======
 use crate::fact::Reporter as _;
->>>>>>> main
 use crate::sandbox::launcher::STATE;
-use crate::sandbox::native::{Breakage, cgroup, root::ROOT};
+use crate::sandbox::native::{Breakage, root::ROOT};
 use crate::sandbox::nursery::{
     HostView, Launch, Nursery, NurseryError, Part, PreparedRoot, Process, Request,
 };
@@ -51,18 +47,18 @@ const BUNDLE: &str = "bundle";
 /// A runtime that is a command line.
 #[derive(Debug)]
 pub(in crate::sandbox) struct CommandLine {
-    name: &'static str,
-    definition: Definition,
+    pub(super) name: &'static str,
+    pub(super) definition: Definition,
     /// The `config.json` that it makes by itself, or why it makes none.
     config: OnceLock<Result<Value, String>>,
     /// Whether its daemon answers, if it has one.
-    ready: OnceLock<Result<(), AskError>>,
+    pub(super) ready: OnceLock<Result<(), AskError>>,
     /// The version that its program gives, or why that is none.
-    version: OnceLock<Result<String, String>>,
+    pub(super) version: OnceLock<Result<String, String>>,
     /// Whether its `exec` leads into its sandboxes.
     trial: Arc<Trial>,
     /// Whether what earlier runs left with it has been removed.
-    swept: OnceLock<()>,
+    pub(super) swept: OnceLock<()>,
 }
 
 impl CommandLine {
@@ -123,7 +119,7 @@ impl Runtime for CommandLine {
         let forms = &self.definition.reports;
         let name = forms.iter().find(|(_, form)| form.pid.is_some()).map(|(name, _)| name);
         let name = name.ok_or_else(|| format!("{} does not report PIDs", self.name))?;
-        let asking = Asking { forms: forms.clone(), values, beside: None };
+        let asking = Asking { forms: forms.clone(), values, beside: None, patience: self.definition.patience() };
         let pid = asking.report(name)?.pid.filter(|pid| *pid > 0).ok_or("it does not run")?;
         i32::try_from(pid).map_err(|_| format!("{pid} is no PID"))
     }
@@ -345,7 +341,7 @@ impl CommandLine {
     }
 
     /// What its placeholders stand for in one sandbox.
-    fn values(&self, place: &Place) -> Values {
+    pub(super) fn values(&self, place: &Place) -> Values {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         Values::default()
             .with("program", program_path(&self.definition.program))
@@ -375,70 +371,6 @@ impl CommandLine {
         HostView { unmounted: unmount.iter().map(PathBuf::from).collect(), texts: texts.collect() }
     }
 
-    /// Says what keeps it from being used here at all.
-    fn is_there(&self) -> Result<(), Cannot> {
-        let Definition { program, programs, needs, .. } = &self.definition;
-        let missing = [program].into_iter().chain(programs).find(|name| program::find(name).is_none());
-        if let Some(name) = missing {
-            return Err(Cannot::because(format!("the program `{name}` is not there")));
-        }
-        if needs.contains(&Need::Root) && !Uid::effective().is_root() {
-            return Err(Cannot::because(format!("{} needs root here", self.name)));
-        }
-        match self.ready.get_or_init(|| self.is_ready()) {
-            Err(failed @ AskError::Failed(..)) => Err(Cannot::because(failed.to_string())),
-            // One that hangs or floods is there, and faulty.
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-
-    /// Whether a daemon answers; asked once.
-    fn is_ready(&self) -> Result<(), AskError> {
-        let Some(words) = &self.definition.ready else { return Ok(()) };
-        let argv = fill(words, &self.values(&Place::new(Path::new("/"), "airtight")))
-            .map_err(|cannot| AskError::Failed("ready".to_owned(), cannot.reason))?;
-        ask_apart(&argv, self.definition.patience()).map(drop)
-    }
-
-    /// Holds that the program is what the file takes it for: what another program of the same name makes tells nothing of this runtime.
-    fn is_itself(&self) -> Result<(), StartError> {
-        if let Some(Err(faulty)) = self.ready.get() {
-            return Err(StartError::Program(faulty.to_string()));
-        }
-        self.version().map(drop).map_err(StartError::Program)
-    }
-
-    fn read_version(&self) -> Result<String, String> {
-        let version = &self.definition.version;
-        let place = Place::new(Path::new("/"), "airtight");
-        let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask_apart(&argv, self.definition.patience()).map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&said);
-        let found = version.matches.0.captures(&text).and_then(|found| found.get(1));
-        let unknown = || {
-            let (asked, said, pattern) = (argv.join(" "), start_of(&said), version.matches.0.as_str());
-            format!(
-                "`{asked}` printed no version of {}, which matches `{pattern}`; it said: {said}",
-                self.name
-            )
-        };
-        found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
-    }
-
-    /// Ends what this run has left with its daemon.
-    pub(super) fn end_own(&self, tag: &str) {
-        if self.swept.get().is_some() {
-            let values = self.values(&Place::new(Path::new("/"), "airtight"));
-            engine::sweep(&self.definition, &values, |of| of == tag);
-        }
-    }
-
-    /// Removes what runs have left that have died.
-    fn sweep(&self, values: &Values) {
-        engine::sweep(&self.definition, values, |tag| !run_directory::is_alive(tag));
-        cgroup::sweep_those_of_the_dead(run_directory::is_alive);
-    }
-
     /// The settings, with those of its hardened profile where they ask for that.
     fn complete<'s>(&self, settings: &'s Settings) -> Result<Cow<'s, Settings>, Cannot> {
         match (settings.profile, &self.definition.hardened) {
@@ -452,13 +384,13 @@ impl CommandLine {
 }
 
 /// Where a sandbox's things lie, and what it is called.
-struct Place {
+pub(super) struct Place {
     stage: PathBuf,
     id: String,
 }
 
 impl Place {
-    fn new(stage: &Path, id: &str) -> Self {
+    pub(super) fn new(stage: &Path, id: &str) -> Self {
         Self { stage: stage.to_owned(), id: id.to_owned() }
     }
 
