@@ -103,7 +103,10 @@ impl Door for Shut {
 /// What the first process is to the host.
 #[derive(Debug)]
 enum Voice {
-    Agent { channel: Channel, stderr: OwnedFd },
+    Agent {
+        channel: Channel,
+        stderr: OwnedFd,
+    },
     Command(Box<Commanded>),
     /// It was there before, and says nothing.
     Watched,
@@ -196,7 +199,8 @@ impl Sandbox {
     /// The first process as the host sees it.
     pub fn subject(&self) -> Subject {
         let subject = seen(self.found.as_ref(), &self.first);
-        let of_nursery = || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
+        let of_nursery =
+            || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
         let reporter = self.door.reporter().or_else(|| self.found.is_none().then(of_nursery));
         subject.reported_by(reporter)
     }

@@ -150,7 +150,7 @@ pub enum StartError {
         stderr: String,
     },
     /// The runtime did not bring its sandbox up.
-    #[error("{runtime} started no sandbox: {error}{}{}", how(.ended), said(.stderr))]
+    #[error("{runtime} started no sandbox: {error}{}{}", how(*.ended), said(.stderr))]
     Runtime {
         /// The runtime.
         runtime: &'static str,
@@ -165,7 +165,7 @@ pub enum StartError {
     #[error("{0}")]
     Program(String),
     /// The runtime has ended, and what it started has not.
-    #[error("the runtime {}, and what it started goes on without it", in_words(.0))]
+    #[error("the runtime {}, and what it started goes on without it", in_words(*.0))]
     Deserted(Ended),
     /// A further process is in another sandbox.
     #[error("what the runtime started as a further process is not in the sandbox: {0}")]
@@ -210,14 +210,14 @@ fn said(stderr: &str) -> String {
     if shown.is_empty() { String::new() } else { format!("; it said: {shown}") }
 }
 
-fn how(ended: &Option<Ended>) -> String {
-    ended.as_ref().map_or_else(String::new, |ended| format!("; it {}", in_words(ended)))
+fn how(ended: Option<Ended>) -> String {
+    ended.map_or_else(String::new, |ended| format!("; it {}", in_words(ended)))
 }
 
-fn in_words(ended: &Ended) -> String {
+fn in_words(ended: Ended) -> String {
     match ended {
         Ended::Exited(status) => format!("exited with {status}"),
-        Ended::Signaled(number) => format!("was ended by {}", signal_name(*number)),
+        Ended::Signaled(number) => format!("was ended by {}", signal_name(number)),
     }
 }
 

@@ -46,7 +46,9 @@ pub(crate) struct Fault {
 impl Fault {
     fn note(&self, document: &Node, notes: &mut Notes) {
         let entry = match self.path.split_last() {
-            Some((Down::Key(key), path)) if self.of_key => document.down(path).and_then(|node| node.entry(key)),
+            Some((Down::Key(key), path)) if self.of_key => {
+                document.down(path).and_then(|node| node.entry(key))
+            }
             _ => None,
         };
         let at = entry.map(|entry| entry.at).or_else(|| document.down(&self.path).map(|node| node.at));
@@ -71,14 +73,19 @@ pub(crate) fn load_as<T: DeserializeOwned>(
     let decoded = documents(&mut notes).and_then(|documents| match documents.as_slice() {
         [document] if !matches!(document.data, Data::Map(_)) => {
             let label = format!("expected a mapping, found {}", kind_of(document));
-            notes.error(document.at, format!("this is no {what}"), label).help("write `KEY: value`, one a line");
+            notes
+                .error(document.at, format!("this is no {what}"), label)
+                .help("write `KEY: value`, one a line");
             None
         }
         [document] => {
             let decoded = super::decode::decode(document, &format!("a {what}"), &[], &mut notes);
             let faults = decoded.iter().filter(|_| notes.count() == 0);
-            let faults: Vec<Fault> = faults.flat_map(|decoded| review(decoded, &document.to_json())).collect();
-            faults.iter().for_each(|fault| fault.note(document, &mut notes));
+            let faults: Vec<Fault> =
+                faults.flat_map(|decoded| review(decoded, &document.to_json())).collect();
+            for fault in faults {
+                fault.note(document, &mut notes);
+            }
             decoded
         }
         [_, second, ..] => {

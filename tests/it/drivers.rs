@@ -125,17 +125,32 @@ fn what_speaks_on_the_agents_stream_is_told() {
     let between = r#"sound "$@" | while IFS= read -r line; do echo "$line"; echo chatter; done"#;
     check(between, LOOKS, 4, &[garbage, "chatter"]);
     check("exec yes", LOOKS, 4, &[garbage, "y"]);
-    check("exec tr '\\0' a < /dev/zero", LOOKS, 4, &["what came in the agent's place is longer than", "aaaa"]);
+    check(
+        "exec tr '\\0' a < /dev/zero",
+        LOOKS,
+        4,
+        &["what came in the agent's place is longer than", "aaaa"],
+    );
     // Nobody reads so much of its standard error, and it waits.
     check(r#"yes MARK >&2 & sound "$@""#, LOOKS, 0, &["1 passed"]);
-    check("exec yes x >&2", "timeout: 2s, inside: { uid: 0 }", 4, &["faulty started no sandbox: ", "it said: x"]);
+    check(
+        "exec yes x >&2",
+        "timeout: 2s, inside: { uid: 0 }",
+        4,
+        &["faulty started no sandbox: ", "it said: x"],
+    );
 }
 
 #[test]
 fn what_ends_before_its_sandbox_is_told() {
     let deserted = "the runtime exited with 3, and what it started goes on without it";
     check(r#"exec 3<&0; sound "$@" <&3 & sleep 1; exit 3"#, LOOKS_AGAIN, 4, &[deserted]);
-    check(r#"exec 3<&0; sound "$@" <&3 & sleep 1; exit 3"#, &LOOKS_AGAIN.replace("{ inside: { uid: 0 } }]", "{ exec: \"true\" }]"), 4, &[deserted]);
+    check(
+        r#"exec 3<&0; sound "$@" <&3 & sleep 1; exit 3"#,
+        &LOOKS_AGAIN.replace("{ inside: { uid: 0 } }]", "{ exec: \"true\" }]"),
+        4,
+        &[deserted],
+    );
     // The container ends with it.
     check(r#"exec 3<&0; sound "$@" <&3 & sleep 1; kill $!; kill -9 $$"#, LOOKS_AGAIN, 4, &["broken"]);
 }
@@ -190,7 +205,15 @@ fn what_pretends_to_be_the_agent_is_found_out() {
 fn another_root_than_asked_for_is_found_out() {
     let other = r#"exec unshare --mount --pid --fork sh -c 'other=$1/other; mkdir "$other"; mount -t tmpfs none "$other"; mkdir "$other/.airtight"
         mount --rbind "$2/.airtight" "$other/.airtight"; shift 2; exec chroot "$other" "$@"' sh "$state" "$rootfs" "$@""#;
-    check(other, LOOKS, 4, &["the agent's process cannot be found from the host: the root of process ", "and the one that the runtime was given on device "]);
+    check(
+        other,
+        LOOKS,
+        4,
+        &[
+            "the agent's process cannot be found from the host: the root of process ",
+            "and the one that the runtime was given on device ",
+        ],
+    );
     if is_root() {
         // Its file may say so.
         let faulty = Faulty::new(&format!("{DIRECTORY}\ncopies_root: true"), &format!("{SCRIPT}{other}\n"));
@@ -201,8 +224,10 @@ fn another_root_than_asked_for_is_found_out() {
 #[test]
 fn an_exec_that_leads_elsewhere_is_found_out() {
     let file = format!("{DIRECTORY}\nexec: ['{{program}}', exec, '{{rootfs}}', '{{state}}', '{{command}}']");
-    let elsewhere = "what the runtime started as a further process is not in the sandbox: its mount namespace is mnt:[";
-    let claims = ["timeout: 9s, exec: \"true\"", "timeout: 9s, steps: [{ join: other }, { other: { uid: 0 } }]"];
+    let elsewhere =
+        "what the runtime started as a further process is not in the sandbox: its mount namespace is mnt:[";
+    let claims =
+        ["timeout: 9s, exec: \"true\"", "timeout: 9s, steps: [{ join: other }, { other: { uid: 0 } }]"];
     for claim in claims.into_iter().filter(|_| is_root()) {
         let faulty = Faulty::new(&file, &format!("{SCRIPT}sound \"$@\"\n"));
         faulty.check(claim, claim, 4, &[elsewhere]);
@@ -213,7 +238,12 @@ fn an_exec_that_leads_elsewhere_is_found_out() {
 fn a_program_that_is_another_is_told() {
     let another = "printed no version of faulty, which matches `faulty (\\S+)`; it said: other 2.0";
     check_file(DIRECTORY, "echo other 2.0", 4, &[another]);
-    check_file(DIRECTORY, "echo what do you mean >&2; exit 2", 4, &["version`: exit status: 2; it said: what do you mean"]);
+    check_file(
+        DIRECTORY,
+        "echo what do you mean >&2; exit 2",
+        4,
+        &["version`: exit status: 2; it said: what do you mean"],
+    );
     check_file(DIRECTORY, "exec sleep MARK", 4, &["version`: did not end within 2s"]);
     check_file(DIRECTORY, "setsid -f sleep MARK; echo other 2.0", 4, &[another]);
     if !is_root() {
@@ -237,7 +267,12 @@ rootfs: bundle
 bundle: ['{program}', spec, '{bundle}']
 run: ['{program}', run, '{bundle}']";
     let bundle = "the agent cannot be brought into the image: ";
-    check_file(file, "echo usage: faulty spec", 4, &[bundle, "made no config.json: ", ": usage: faulty spec"]);
+    check_file(
+        file,
+        "echo usage: faulty spec",
+        4,
+        &[bundle, "made no config.json: ", ": usage: faulty spec"],
+    );
     check_file(file, "echo '[1]'", 4, &[bundle, "made no config.json: it is no object: [1]"]);
     check_file(file, "true", 4, &[bundle, "made no config.json: "]);
     check_file(file, "echo no >&2; exit 7", 4, &[bundle, "exit status: 7; it said: no"]);
@@ -260,9 +295,24 @@ run: ['{{program}}', '{{image}}', '{{agent}}', '{{command}}']"
         )
     };
     let image = "the image cannot be given to the runtime: ";
-    check_file(&file("echo no space >&2; exit 1", "true"), "true", 4, &[image, "exit status: 1; it said: no space"]);
+    check_file(
+        &file("echo no space >&2; exit 1", "true"),
+        "true",
+        4,
+        &[image, "exit status: 1; it said: no space"],
+    );
     check_file(&file("sleep MARK", "true"), "true", 4, &[image, "did not end within 12s"]);
-    check_file(&file("cat >/dev/null", "echo no daemon >&2; exit 1"), "true", 3, &["skipped", "it said: no daemon"]);
+    check_file(
+        &file("cat >/dev/null", "echo no daemon >&2; exit 1"),
+        "true",
+        3,
+        &["skipped", "it said: no daemon"],
+    );
     check_file(&file("cat >/dev/null", "sleep MARK"), "true", 4, &["did not end within 2s"]);
-    check_file(&file("cat >/dev/null", "true"), "echo gone >&2", 4, &["faulty started no sandbox: ", "it said: gone"]);
+    check_file(
+        &file("cat >/dev/null", "true"),
+        "echo gone >&2",
+        4,
+        &["faulty started no sandbox: ", "it said: gone"],
+    );
 }

@@ -11,7 +11,17 @@ use crate::watch::{Place, eventually};
 
 /// Those that CI installs.
 const RUNTIMES: [&str; 12] = [
-    "bwrap", "runc", "crun", "youki", "unshare", "systemd-nspawn", "lxc", "firejail", "hakoniwa", "docker", "podman",
+    "bwrap",
+    "runc",
+    "crun",
+    "youki",
+    "unshare",
+    "systemd-nspawn",
+    "lxc",
+    "firejail",
+    "hakoniwa",
+    "docker",
+    "podman",
     "ctr",
 ];
 
@@ -51,10 +61,15 @@ impl Host {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         // Another run's come and go meanwhile, and so do those of an engine's containers.
         let place = |line: &str| line.split(' ').nth(4).unwrap().to_owned();
-        let is_engines = |place: &String| ["/var/lib/", "/run/", "/work/"].iter().any(|start| place.starts_with(start));
+        let is_engines =
+            |place: &String| ["/var/lib/", "/run/", "/work/"].iter().any(|start| place.starts_with(start));
         let interfaces = fs::read_dir("/sys/class/net").unwrap().flatten();
         Self {
-            mounts: mounts.lines().map(place).filter(|place| !is_engines(place) || place.contains("firejail")).collect(),
+            mounts: mounts
+                .lines()
+                .map(place)
+                .filter(|place| !is_engines(place) || place.contains("firejail"))
+                .collect(),
             interfaces: interfaces.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect(),
         }
     }
@@ -68,9 +83,15 @@ fn kept(pid: i32) -> Vec<String> {
         &["ctr", "--namespace", "airtight", "containers", "ls", "--quiet"],
     ];
     let lists = asked.iter().filter_map(|words| Command::new(words[0]).args(&words[1..]).output().ok());
-    let lists: Vec<String> = lists.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
+    let lists: Vec<String> =
+        lists.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
     let ours = format!("airtight-{pid}-");
-    lists.iter().flat_map(|list| list.lines()).filter(|name| name.contains(&ours)).map(str::to_owned).collect()
+    lists
+        .iter()
+        .flat_map(|list| list.lines())
+        .filter(|name| name.contains(&ours))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn check(signal: Signal, code: Option<i32>) {
@@ -91,7 +112,8 @@ fn check(signal: Signal, code: Option<i32>) {
     assert_eq!(over.code, code, "{what}: {}", over.said);
     if signal == Signal::SIGKILL {
         // What only a daemon keeps is for the next run.
-        let engines: Vec<_> = ["docker", "podman", "ctr"].into_iter().filter(|name| runtimes.contains(name)).collect();
+        let engines: Vec<_> =
+            ["docker", "podman", "ctr"].into_iter().filter(|name| runtimes.contains(name)).collect();
         if !engines.is_empty() {
             let next = Place::new();
             let over = next.run(NEXT, &engines.join(","));
@@ -102,7 +124,11 @@ fn check(signal: Signal, code: Option<i32>) {
     eventually(&format!("{what}: no engine keeps anything: {:?}", kept(pid)), || kept(pid).is_empty());
     let after = Host::now();
     assert!(after.mounts.is_subset(&before.mounts), "{what}: {:?}", after.mounts.difference(&before.mounts));
-    assert!(after.interfaces.is_subset(&before.interfaces), "{what}: {:?}", after.interfaces.difference(&before.interfaces));
+    assert!(
+        after.interfaces.is_subset(&before.interfaces),
+        "{what}: {:?}",
+        after.interfaces.difference(&before.interfaces)
+    );
 }
 
 #[test]

@@ -179,7 +179,10 @@ mod tests {
     #[test]
     fn a_command_that_writes_without_end_is_ended() {
         for script in ["cat /dev/zero", "cat /dev/zero >&2"] {
-            assert_eq!(shell(script, PATIENCE).unwrap_err(), format!("`sh -c {script}`: wrote more than 1 MiB"));
+            assert_eq!(
+                shell(script, PATIENCE).unwrap_err(),
+                format!("`sh -c {script}`: wrote more than 1 MiB")
+            );
         }
     }
 

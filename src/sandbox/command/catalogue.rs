@@ -64,7 +64,9 @@ pub(in crate::sandbox) fn add(path: &Path) -> Result<&'static str, Problems> {
 /// Ends what a run has left with the daemons of those that it has used.
 pub(in crate::sandbox) fn end_all_of(tag: &str) {
     let used: Vec<&'static CommandLine> = read().values().copied().collect();
-    used.iter().for_each(|runtime| runtime.end_own(tag));
+    for runtime in used {
+        runtime.end_own(tag);
+    }
 }
 
 /// Adds those of the user's own folder, `$XDG_CONFIG_HOME/airtight/runtimes/*.yaml`.

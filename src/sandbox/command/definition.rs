@@ -155,7 +155,8 @@ impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = |error: regex::Error| {
-            let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let reason =
+                error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             de::Error::custom(format!("`{text}` is not a regular expression: {reason}"))
         };
         Regex::new(&text).map(Self).map_err(wrong)

@@ -37,11 +37,16 @@ pub(super) fn door(
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
     let delete = deletion(definition, &values)?;
-    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: values.clone(), beside, patience: definition.patience() });
+    let asking = Arc::new(Asking {
+        forms: definition.reports.clone(),
+        values: values.clone(),
+        beside,
+        patience: definition.patience(),
+    });
     let (brought, patience) = (brought(definition)?, definition.patience());
     let first = agent.map(|agent| agent.pid);
     let trial = Arc::clone(trial);
-    Ok(Box::new(OwnDoor { words, values, part, beside, first, brought, delete, patience, trial, asking }))
+    Ok(Box::new(OwnDoor { words, values, beside, first, part, brought, delete, patience, trial, asking }))
 }
 
 /// What ends a sandbox, and removes what a daemon keeps of it.

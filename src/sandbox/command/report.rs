@@ -29,7 +29,8 @@ impl Reporter for Asking {
             argv.splice(..0, ["nsenter".to_owned(), format!("--mount=/proc/{pid}/ns/mnt"), "--".to_owned()]);
         }
         let said = ask(&argv, None, self.patience).map_err(|error| error.to_string())?;
-        let said = String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
+        let said =
+            String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
         read(form, said).map_err(|error| format!("`{}` did not print JSON: {error}", argv.join(" ")))
     }
 }

@@ -98,7 +98,9 @@ impl Review<'_> {
     fn words(&mut self, value: &Value, path: &mut Vec<Down>) {
         let children: Vec<(Down, &Value)> = match value {
             Value::Object(map) => map.iter().map(|(key, value)| (Down::Key(key.clone()), value)).collect(),
-            Value::Array(list) => list.iter().enumerate().map(|(index, value)| (Down::Index(index), value)).collect(),
+            Value::Array(list) => {
+                list.iter().enumerate().map(|(index, value)| (Down::Index(index), value)).collect()
+            }
             Value::String(word) => return self.word(word, path),
             _ => return,
         };
@@ -118,7 +120,8 @@ impl Review<'_> {
                 let message = format!("`{{{name}}}` stands for nothing in `{}`", keys.join("."));
                 self.fault(path, message, format!("here there are {}", known.join(" ")));
             } else if MANY.contains(&name) && word != format!("{{{name}}}") {
-                let message = format!("`{{{name}}}` stands for any number of words, and not for a part of one");
+                let message =
+                    format!("`{{{name}}}` stands for any number of words, and not for a part of one");
                 self.fault(path, message, format!("write `'{{{name}}}'` as a word of its own"));
             }
         }
@@ -127,7 +130,8 @@ impl Review<'_> {
     /// What has a meaning there; `None` where there are no words of a command line.
     fn meanings(&self, keys: &[&str]) -> Option<Vec<&'static str>> {
         let fits = |pattern: &&[&str]| {
-            pattern.len() == keys.len() && pattern.iter().zip(keys).all(|(one, key)| *one == "*" || one == key)
+            pattern.len() == keys.len()
+                && pattern.iter().zip(keys).all(|(one, key)| *one == "*" || one == key)
         };
         if let Some((_, alone)) = ALONE.iter().find(|(pattern, _)| fits(pattern)) {
             return Some(alone.to_vec());
@@ -146,8 +150,18 @@ impl Review<'_> {
     fn form(&mut self) {
         let Definition { rootfs, bundle, image, .. } = self.definition;
         let (form, bundle, image) = (*rootfs, bundle.is_some(), image.is_some());
-        self.belongs(form == Rootfs::Bundle, bundle, "bundle", "`rootfs: bundle`: what makes the config.json that the settings are written to");
-        self.belongs(form == Rootfs::Imported, image, "image", "`rootfs: imported`: how the engine is given the image");
+        self.belongs(
+            form == Rootfs::Bundle,
+            bundle,
+            "bundle",
+            "`rootfs: bundle`: what makes the config.json that the settings are written to",
+        );
+        self.belongs(
+            form == Rootfs::Imported,
+            image,
+            "image",
+            "`rootfs: imported`: how the engine is given the image",
+        );
         let spelled = self.file.get("settings").is_some();
         if form == Rootfs::Bundle && spelled {
             let help = "take it away: with `rootfs: bundle` the settings are written to its config.json";
@@ -157,9 +171,17 @@ impl Review<'_> {
 
     fn belongs(&mut self, needed: bool, there: bool, name: &str, with: &str) {
         if needed && !there {
-            self.fault(&at(&["rootfs"]), format!("the runtime lacks `{name}`"), format!("add `{name}: …`, which goes with {with}"));
+            self.fault(
+                &at(&["rootfs"]),
+                format!("the runtime lacks `{name}`"),
+                format!("add `{name}: …`, which goes with {with}"),
+            );
         } else if there && !needed {
-            self.at_key(&[name], &format!("`{name}` has no use with another form of `rootfs`"), &format!("it goes with {with}"));
+            self.at_key(
+                &[name],
+                &format!("`{name}` has no use with another form of `rootfs`"),
+                &format!("it goes with {with}"),
+            );
         }
     }
 
@@ -167,14 +189,17 @@ impl Review<'_> {
     fn needs(&mut self) {
         let Definition { rootfs, exec, list, delete, settings, .. } = self.definition;
         let form = *rootfs;
-        let run: Vec<&str> = if form == Rootfs::Bundle { vec!["bundle"] } else { vec!["command"] };
-        run.into_iter().for_each(|name| self.lacks("run", name, &["run"]));
+        let runs = if form == Rootfs::Bundle { "bundle" } else { "command" };
+        self.lacks("run", runs, &["run"]);
         if exec.is_some() {
             self.lacks("exec", "command", &["exec"]);
         }
         match form {
             Rootfs::Directory => self.lacks("run", "rootfs", &["run", "settings.root"]),
-            Rootfs::Imported => ["image", "agent"].iter().for_each(|name| self.lacks("run", name, &["run"])),
+            Rootfs::Imported => {
+                self.lacks("run", "image", &["run"]);
+                self.lacks("run", "agent", &["run"]);
+            }
             Rootfs::Bundle => {}
         }
         if form != Rootfs::Bundle && self.file.get("settings").is_some() {
@@ -186,7 +211,11 @@ impl Review<'_> {
             self.lacks("run", "root", &["run"]);
         }
         if list.is_some() && delete.is_none() {
-            self.at_key(&["list"], "`list` has no use without `delete`", "add `delete: …`: what is listed and left over is deleted");
+            self.at_key(
+                &["list"],
+                "`list` has no use without `delete`",
+                "add `delete: …`: what is listed and left over is deleted",
+            );
         }
     }
 
@@ -197,7 +226,7 @@ impl Review<'_> {
             let value = self.file.pointer(&format!("/{}", place.replace('.', "/")));
             value.is_some_and(|value| value.to_string().contains(&placeholder))
         };
-        if !places.iter().any(|place| is_there(&place)) {
+        if !places.iter().any(is_there) {
             let message = format!("`{key}` lacks `{placeholder}`");
             self.fault(&at(&[key]), message, format!("write `'{placeholder}'` where it belongs"));
         }
@@ -206,7 +235,11 @@ impl Review<'_> {
     /// Names that the format itself does not hold to a list.
     fn names(&mut self) {
         for name in self.definition.settings.limits.keys().filter(|name| !LIMITS.contains(&name.as_str())) {
-            self.at_key(&["settings", "limits", name], &format!("unknown limit `{name}`"), &one_of(name, LIMITS));
+            self.at_key(
+                &["settings", "limits", name],
+                &format!("unknown limit `{name}`"),
+                &one_of(name, LIMITS),
+            );
         }
         for what in self.definition.cannot.keys() {
             if let Err(help) = setting(what) {
@@ -228,10 +261,18 @@ impl Review<'_> {
         let Definition { version, unmount, places, files, patience, .. } = self.definition;
         if version.matches.0.captures_len() < 2 {
             let message = format!("`{}` has no group", version.matches.0.as_str());
-            self.fault(&at(&["version", "matches"]), message, "put the version in parentheses: `(\\S+)`".to_owned());
+            self.fault(
+                &at(&["version", "matches"]),
+                message,
+                "put the version in parentheses: `(\\S+)`".to_owned(),
+            );
         }
         if patience.is_some_and(|patience| patience.0.is_zero()) {
-            self.fault(&at(&["patience"]), "nothing answers within no time".to_owned(), "write `10s`".to_owned());
+            self.fault(
+                &at(&["patience"]),
+                "nothing answers within no time".to_owned(),
+                "write `10s`".to_owned(),
+            );
         }
         for (key, paths) in [("unmount", unmount), ("places", places)] {
             for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.starts_with('/')) {
@@ -240,7 +281,11 @@ impl Review<'_> {
             }
         }
         for path in files.keys().filter(|path| !path.starts_with('/')) {
-            self.at_key(&["files", path], &format!("`{path}` is no absolute path"), &format!("write `/{path}`"));
+            self.at_key(
+                &["files", path],
+                &format!("`{path}` is no absolute path"),
+                &format!("write `/{path}`"),
+            );
         }
     }
 
@@ -250,7 +295,12 @@ impl Review<'_> {
 
     /// A fault of a key itself.
     fn at_key(&mut self, path: &[&str], message: &str, help: &str) {
-        self.faults.push(Fault { path: at(path), of_key: true, message: message.to_owned(), help: help.to_owned() });
+        self.faults.push(Fault {
+            path: at(path),
+            of_key: true,
+            message: message.to_owned(),
+            help: help.to_owned(),
+        });
     }
 }
 
@@ -262,7 +312,13 @@ fn setting(what: &str) -> Result<(), String> {
     let parts: &[&str] = match name {
         "new" => &namespaces,
         "limits" => &LIMITS,
-        _ => SETTINGS.iter().find(|(known, _)| *known == name).ok_or_else(|| one_of(name, names.collect::<Vec<_>>()))?.1,
+        _ => {
+            SETTINGS
+                .iter()
+                .find(|(known, _)| *known == name)
+                .ok_or_else(|| one_of(name, names.collect::<Vec<_>>()))?
+                .1
+        }
     };
     match part {
         Some(part) if parts.is_empty() => Err(format!("`{name}` has no part `{part}`: write `{name}`")),

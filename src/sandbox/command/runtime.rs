@@ -119,7 +119,8 @@ impl Runtime for CommandLine {
         let forms = &self.definition.reports;
         let name = forms.iter().find(|(_, form)| form.pid.is_some()).map(|(name, _)| name);
         let name = name.ok_or_else(|| format!("{} does not report PIDs", self.name))?;
-        let asking = Asking { forms: forms.clone(), values, beside: None, patience: self.definition.patience() };
+        let asking =
+            Asking { forms: forms.clone(), values, beside: None, patience: self.definition.patience() };
         let pid = asking.report(name)?.pid.filter(|pid| *pid > 0).ok_or("it does not run")?;
         i32::try_from(pid).map_err(|_| format!("{pid} is no PID"))
     }
@@ -151,12 +152,11 @@ impl Runtime for CommandLine {
         let place = Place::of(nursery);
         let values = self.values_for(order, &place)?;
         match order.first {
-            First::Agent => self.start_agent(nursery, order, &place, values),
+            First::Agent => self.start_agent(nursery, order, &place, &values),
             First::Command { argv, stdin } => {
                 let streams = Streams::new()?;
                 let first = self.launch(nursery, order, &place, &values, argv, streams.inside())?;
-                let door =
-                    door::door(&self.definition, values, self.further(&place), &self.trial, &first, None)?;
+                let door = door::door(&self.definition, values, place.further(), &self.trial, &first, None)?;
                 Ok(Sandbox::with_command(first, streams.into_command(stdin)?, door))
             }
         }
@@ -169,18 +169,18 @@ impl CommandLine {
         nursery: &Nursery,
         order: &Order<'_>,
         place: &Place,
-        values: Values,
+        values: &Values,
     ) -> Result<Sandbox, StartError> {
         let token = random_word()?;
         let words = bundle::words(&token)?;
         let streams = Streams::new()?;
-        let first = self.launch(nursery, order, place, &values, &words, streams.inside())?;
+        let first = self.launch(nursery, order, place, values, &words, streams.inside())?;
         let (mut channel, stderr) = streams.into_channel(token.clone())?;
         let begun = self.greet(&mut channel, &token, &first, order.deadline).and_then(|found| {
             let door = door::door(
                 &self.definition,
                 values.clone(),
-                self.further(place),
+                place.further(),
                 &self.trial,
                 &first,
                 Some(&found),
@@ -189,7 +189,7 @@ impl CommandLine {
         });
         match begun {
             Ok((found, door)) => Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door)),
-            Err(error) => Err(self.put_away(&first, &values, &stderr, error)),
+            Err(error) => Err(self.put_away(&first, values, &stderr, error)),
         }
     }
 
@@ -236,10 +236,6 @@ impl CommandLine {
         }
     }
 
-    fn further(&self, place: &Place) -> Part {
-        Part::Further(place.id.clone())
-    }
-
     fn launch(
         &self,
         nursery: &Nursery,
@@ -272,7 +268,10 @@ impl CommandLine {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
         let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
         if self.definition.binds_for_itself() {
-            binds.extend(host_binds(order.settings, &std::path::absolute(order.directory).unwrap_or_default()));
+            binds.extend(host_binds(
+                order.settings,
+                &std::path::absolute(order.directory).unwrap_or_default(),
+            ));
         }
         Ok(PreparedRoot {
             stage: place.stage.clone(),
@@ -399,6 +398,11 @@ impl Place {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let run = nursery.run();
         Self::new(&run.stage(), &format!("airtight-{}.c{}", run.tag(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// What a further process in it is a part of.
+    fn further(&self) -> Part {
+        Part::Further(self.id.clone())
     }
 
     fn bundle(&self) -> PathBuf {

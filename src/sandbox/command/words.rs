@@ -10,9 +10,9 @@ use crate::sandbox::runtime::Cannot;
 
 /// What can stand in braces. `{command}`, `{settings}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
 const PLACEHOLDERS: [&str; 27] = [
-    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside", "name", "options",
-    "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
-    "value",
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside",
+    "name", "options", "outside", "count", "path", "percent", "program", "root", "rootfs", "settings",
+    "source", "state", "target", "uid", "value",
 ];
 
 /// A placeholder, or the two braces with which Go's templates begin (`docker inspect --format '{{.State.Pid}}'`), which are none.
