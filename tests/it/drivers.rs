@@ -178,7 +178,8 @@ fn what_it_leaves_running_ends_before_the_next_sandbox() {
     let faulty = Faulty::new(DIRECTORY, &script);
     // Each does something, and has a sandbox of its own.
     let claims = "  leaves something: { exec: touch /one }\n  finds its own: { exec: sleep 3; touch /two }\n";
-    let mut run = faulty.place.begin(&faulty.command(claims));
+    let mut command = faulty.command(claims);
+    let mut run = faulty.place.begin(command.args(["--jobs", "1"]));
     run.until_asleep(1, "the runtime leaves something");
     let first = faulty.place.sleeping();
     eventually("the next sandbox has another one, and the first one's has ended", || {
