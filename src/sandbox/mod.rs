@@ -15,6 +15,7 @@ pub mod run_directory;
 mod running;
 mod runtime;
 mod streams;
+mod usable;
 mod vouch;
 
 pub use attached::Attached;
@@ -26,3 +27,4 @@ pub use runtime::{
     pretenders, remove_agents,
 };
 pub use streams::{Captured, Commanded};
+pub use usable::tried;
