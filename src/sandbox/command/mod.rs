@@ -14,11 +14,14 @@ mod luggage;
 mod manual;
 mod null;
 mod oci;
+mod presence;
 mod report;
+mod review;
 mod runtime;
 mod spell;
 mod words;
 
+pub(super) use ask::was_used as asked_anything;
 pub(super) use found::Found;
 pub(super) use idle::Idle;
 pub(super) use liar::Liar;

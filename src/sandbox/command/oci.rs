@@ -134,7 +134,8 @@ impl Config<'_> {
                 return Err(cannot(self.bundle.definition, &what));
             }
         }
-        let types: Vec<Value> = asked.0.iter().map(|namespace| json!({ "type": oci_name(*namespace) })).collect();
+        let types: Vec<Value> =
+            asked.0.iter().map(|namespace| json!({ "type": oci_name(*namespace) })).collect();
         *self.at("/linux/namespaces") = json!(types);
         Ok(())
     }
@@ -176,15 +177,16 @@ impl Config<'_> {
             options.push("rbind".to_owned());
         }
         let source = source.map_or_else(|| kind.to_owned(), |source| source.to_string_lossy().into_owned());
-        let entry = json!({ "destination": mount.target, "type": kind, "source": source, "options": options });
+        let entry =
+            json!({ "destination": mount.target, "type": kind, "source": source, "options": options });
         self.list("/mounts").push(entry);
     }
 
     /// It is made, and the cgroup lets it be used.
     fn device(&mut self, path: &str) -> Said {
-        let found = std::fs::metadata(path).ok().filter(|found| {
-            found.file_type().is_char_device() || found.file_type().is_block_device()
-        });
+        let found = std::fs::metadata(path)
+            .ok()
+            .filter(|found| found.file_type().is_char_device() || found.file_type().is_block_device());
         let found = found.ok_or_else(|| Cannot::because(format!("the host has no device {path}")))?;
         let kind = if found.file_type().is_char_device() { "c" } else { "b" };
         let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
@@ -205,7 +207,9 @@ impl Config<'_> {
                 "memory" => *self.at("/linux/resources/memory/limit") = json!(value),
                 "pids" => *self.at("/linux/resources/pids/limit") = json!(value),
                 // Of a period of 100 ms.
-                "cpu" => *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 }),
+                "cpu" => {
+                    *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 })
+                }
                 _ => self.rlimit(name, value),
             }
         }

@@ -93,7 +93,9 @@ impl Speller<'_> {
         network.iter().try_for_each(|network| self.network(*network))?;
         mounts.iter().flatten().try_for_each(|mount| self.mount(mount))?;
         let paths = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-        paths(devices).iter().try_for_each(|path| self.path("devices", spellings.devices.as_deref(), path))?;
+        paths(devices)
+            .iter()
+            .try_for_each(|path| self.path("devices", spellings.devices.as_deref(), path))?;
         paths(read_only)
             .iter()
             .try_for_each(|path| self.path("read_only", spellings.read_only.as_deref(), path))?;
@@ -184,9 +186,9 @@ impl Speller<'_> {
             (None, Some(drop)) => (Some(drop), others().map(|name| (*name).to_owned()).collect()),
             _ => (None, Vec::new()),
         };
-        let values = names.iter().map(|name| {
-            Values::default().with("name", name.clone()).with("NAME", name.to_ascii_uppercase())
-        });
+        let values = names
+            .iter()
+            .map(|name| Values::default().with("name", name.clone()).with("NAME", name.to_ascii_uppercase()));
         self.each("capabilities", words.as_ref(), values)
     }
 

@@ -10,9 +10,9 @@ use crate::sandbox::runtime::Cannot;
 
 /// What can stand in braces. `{command}`, `{settings}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
 const PLACEHOLDERS: [&str; 27] = [
-    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside", "name", "options",
-    "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
-    "value",
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside",
+    "name", "options", "outside", "count", "path", "percent", "program", "root", "rootfs", "settings",
+    "source", "state", "target", "uid", "value",
 ];
 
 /// A placeholder, or the two braces with which Go's templates begin (`docker inspect --format '{{.State.Pid}}'`), which are none.
@@ -29,6 +29,11 @@ impl Word {
     /// Whether the agent's directory is in it.
     pub(super) fn names_agent(&self) -> bool {
         self.0.contains("{agent}")
+    }
+
+    /// Whether it stands for the flags.
+    pub(super) fn is_flags(&self) -> bool {
+        self.0 == "{flags}"
     }
 
     /// The word that is the root filesystem's path.
@@ -56,6 +61,11 @@ impl<'de> Deserialize<'de> for Word {
             ))),
         }
     }
+}
+
+/// The names of the placeholders in a word.
+pub(super) fn placeholders(word: &str) -> impl Iterator<Item = &str> {
+    PLACEHOLDER.captures_iter(word).filter_map(|found| found.get(1)).map(|name| name.as_str())
 }
 
 /// What placeholders stand for at one place.
@@ -103,9 +113,9 @@ fn fill_word(word: &str, values: &Values) -> Result<String, Cannot> {
     });
     match unknown {
         None => Ok(filled.into_owned()),
-        Some(name) => {
-            Err(Cannot::because(format!("its file has `{{{name}}}` in the word `{word}`, where it stands for nothing")))
-        }
+        Some(name) => Err(Cannot::because(format!(
+            "its file has `{{{name}}}` in the word `{word}`, where it stands for nothing"
+        ))),
     }
 }
 
@@ -131,7 +141,10 @@ mod tests {
     #[test]
     fn a_placeholder_without_a_meaning_here_is_an_error() {
         let error = fill(&words(&["a={value}"]), &Values::default()).unwrap_err();
-        assert_eq!(error.reason, "its file has `{value}` in the word `a={value}`, where it stands for nothing");
+        assert_eq!(
+            error.reason,
+            "its file has `{value}` in the word `a={value}`, where it stands for nothing"
+        );
     }
 
     #[test]
