@@ -1,7 +1,9 @@
 //! The process a fact is read of.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::reports::Reporter;
 use serde::{Deserialize, Serialize};
 
 /// The process a fact is read of: oneself, or another process that the host looks at.
@@ -10,6 +12,7 @@ pub struct Subject {
     pid: Option<i32>,
     ended: Option<Ended>,
     unwaited: bool,
+    reporter: Option<Arc<dyn Reporter>>,
 }
 
 /// How a process ended, as wait(2) told its parent.
@@ -25,17 +28,17 @@ pub enum Ended {
 impl Subject {
     /// The process that reads.
     pub const fn oneself() -> Self {
-        Self { pid: None, ended: None, unwaited: false }
+        Self { pid: None, ended: None, unwaited: false, reporter: None }
     }
 
     /// Another process, by its PID in the reader's PID namespace, and how it ended if it has.
     pub const fn other(pid: i32, ended: Option<Ended>) -> Self {
-        Self { pid: Some(pid), ended, unwaited: false }
+        Self { pid: Some(pid), ended, unwaited: false, reporter: None }
     }
 
     /// The same, where it has ended and nobody has waited for it: it is still there, as a zombie.
     #[must_use]
-    pub const fn unwaited(self) -> Self {
+    pub fn unwaited(self) -> Self {
         Self { unwaited: true, ..self }
     }
 
@@ -52,6 +55,17 @@ impl Subject {
     /// How it ended, if it has.
     pub const fn ended(&self) -> Option<Ended> {
         self.ended
+    }
+
+    /// The same, of whom somebody reports.
+    #[must_use]
+    pub fn reported_by(self, reporter: Option<Arc<dyn Reporter>>) -> Self {
+        Self { reporter, ..self }
+    }
+
+    /// Who reports of it.
+    pub fn reporter(&self) -> Option<&dyn Reporter> {
+        self.reporter.as_deref()
     }
 
     /// A file of the process under `/proc`: `/proc/self/status`, `/proc/4711/status`.

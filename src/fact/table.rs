@@ -3,7 +3,7 @@
 use super::{
     Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, helpers, inherited,
     kernel_config, keyrings, lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted,
-    posture, process, processes, program, sysctl, system,
+    posture, process, processes, program, reports, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -49,6 +49,7 @@ pub static TABLE: &[Fact] = &[
     namespaces::NAMESPACES,
     posture::POSTURE,
     helpers::HELPERS,
+    reports::REPORTS,
     system::UNAME,
     system::HOSTNAME,
     system::OS_RELEASE,

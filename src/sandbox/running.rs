@@ -1,6 +1,7 @@
 //! A running sandbox.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -11,7 +12,7 @@ use super::nursery::{Nursery, NurseryError, Process};
 use super::runtime::StartError;
 use super::streams::{Commanded, Streams, drain};
 use crate::agent::Channel;
-use crate::fact::{Ended, Subject};
+use crate::fact::{Ended, Report, Reporter, Subject};
 use crate::sys::{Failure, random_word};
 
 /// How long the kernel may take to end a killed sandbox.
@@ -35,6 +36,11 @@ pub(super) trait Door: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Who says what the runtime says of the sandbox.
+    fn reporter(&self) -> Option<Arc<dyn Reporter>> {
+        None
+    }
+
     /// Ends what the runtime's own process does not end with itself: a daemon's container.
     fn close(&self) {}
 }
@@ -47,6 +53,30 @@ pub struct Sandbox {
     found: Option<Found>,
     voice: Voice,
     door: Box<dyn Door>,
+}
+
+/// What the nursery has said of a process that it made itself.
+#[derive(Debug)]
+struct Nursed {
+    pid: i32,
+    ended: Option<Ended>,
+}
+
+impl Reporter for Nursed {
+    fn report(&self, name: &str) -> Result<Report, String> {
+        if name != "nursery" {
+            return Err(format!("native has no report `{name}`; there is nursery"));
+        }
+        let (pid, status, exit_code) = match self.ended {
+            None => (self.pid, "running", None),
+            Some(Ended::Exited(status)) => (0, "exited", Some(status)),
+            // As shells and container engines count.
+            Some(Ended::Signaled(signal)) => (0, "exited", Some(128 + signal)),
+        };
+        let text = format!("{{\"pid\":{pid},\"status\":\"{status}\"}}");
+        let (pid, status) = (Some(pid.into()), Some(status.to_owned()));
+        Ok(Report { text, pid, status, exit_code: exit_code.map(i64::from), namespaces: Vec::new() })
+    }
 }
 
 /// What the first process is to the host.
@@ -128,7 +158,10 @@ impl Sandbox {
 
     /// The first process as the host sees it.
     pub fn subject(&self) -> Subject {
-        seen(self.found.as_ref(), &self.first)
+        let subject = seen(self.found.as_ref(), &self.first);
+        let of_nursery = || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
+        let reporter = self.door.reporter().or_else(|| self.found.is_none().then(of_nursery));
+        subject.reported_by(reporter)
     }
 
     /// How the first process ended, if it has; waits for it until the deadline.
@@ -190,25 +223,21 @@ fn send(found: Option<&Found>, process: &Process, signal: Signal) -> Result<(), 
     found.map_or_else(|| process.signal(signal), |found| found.signal(signal))
 }
 
-/// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it. Says whether
-/// the process ended by itself.
-fn end(found: Option<&Found>, process: &Process) -> bool {
+/// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it.
+fn end(found: Option<&Found>, process: &Process) {
     if let Some(found) = found {
         // It fails only for a process that is gone.
         let _ = found.signal(Signal::SIGKILL);
         process.wait(Instant::now() + TIDYING);
     }
-    let by_itself = process.ended().is_some();
     process.end(Instant::now() + PATIENCE);
-    by_itself
 }
 
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if !end(self.found.as_ref(), &self.first) {
-            self.door.close();
-        }
+        end(self.found.as_ref(), &self.first);
+        self.door.close();
     }
 }
 

@@ -1,5 +1,7 @@
 //! The names of the capabilities, by number (include/uapi/linux/capability.h).
 
+use rustix::thread::CapabilitySet;
+
 /// Lower case, without `CAP_`; the index is the number.
 pub const CAPABILITIES: [&str; 41] = [
     "chown",
@@ -48,4 +50,10 @@ pub const CAPABILITIES: [&str; 41] = [
 /// The number of the capability with this name.
 pub fn capability_number(name: &str) -> Option<u8> {
     CAPABILITIES.iter().position(|known| *known == name).and_then(|number| u8::try_from(number).ok())
+}
+
+/// Whether a program that this process starts can have the capability: it is in the bounding set (capabilities(7)).
+pub fn may_give(name: &str) -> bool {
+    let capability = capability_number(name).and_then(|number| CapabilitySet::from_bits(1 << u64::from(number)));
+    capability.is_some_and(|capability| rustix::thread::capability_is_in_bounding_set(capability).unwrap_or(false))
 }

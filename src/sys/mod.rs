@@ -22,7 +22,7 @@ pub mod signals;
 mod socket;
 mod terminal;
 
-pub use capability::{CAPABILITIES, capability_number};
+pub use capability::{CAPABILITIES, capability_number, may_give};
 pub use clone::{Child, Cloned, clone3, fork};
 pub use failure::{Failure, Result, errno_name, errno_named};
 pub use fork::fork_and_wait;

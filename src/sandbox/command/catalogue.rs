@@ -13,6 +13,7 @@ use crate::spec::{Problems, load_as};
 const BUNDLED: &[(&str, &str)] = &[
     ("bwrap", include_str!("catalogue/bwrap.yaml")),
     ("crun", include_str!("catalogue/crun.yaml")),
+    ("ctr", include_str!("catalogue/ctr.yaml")),
     ("docker", include_str!("catalogue/docker.yaml")),
     ("firejail", include_str!("catalogue/firejail.yaml")),
     ("hakoniwa", include_str!("catalogue/hakoniwa.yaml")),

@@ -49,8 +49,9 @@ pub(super) struct Definition {
     pub(super) run: Vec<Word>,
     /// The command line that runs `{command}` as a further process.
     pub(super) exec: Option<Vec<Word>>,
-    /// The command line that prints what the runtime says of the sandbox, as JSON.
-    pub(super) state: Option<Vec<Word>>,
+    /// What it says of a sandbox, by the names under which claims ask for it.
+    #[serde(default)]
+    pub(super) reports: IndexMap<String, ReportForm>,
     /// The command line that ends the sandbox, and removes what a daemon keeps of it.
     pub(super) delete: Option<Vec<Word>>,
     /// The command line that prints the names of all sandboxes that it keeps, one a line.
@@ -137,6 +138,20 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
+/// A report: a command line that prints JSON, and JSON pointers (RFC 6901) to what is held against the host's view.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReportForm {
+    pub(super) run: Vec<Word>,
+    /// The PID of the first process.
+    pub(super) pid: Option<String>,
+    /// The status, as a text.
+    pub(super) status: Option<String>,
+    pub(super) exit_code: Option<String>,
+    /// A mapping from `NEWNS`, `NEWPID` and so on to paths.
+    pub(super) namespaces: Option<String>,
+}
+
 /// What a runtime needs of who runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,14 +176,28 @@ pub(super) enum Rootfs {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImageStore {
+    /// What it takes.
+    #[serde(default)]
+    pub(super) form: Form,
     /// Succeeds if the engine has `{image}`.
     pub(super) has: Vec<Word>,
-    /// Takes a tar of the root filesystem on its standard input, as `{image}`.
+    /// Takes the image on its standard input, as `{image}`.
     pub(super) import: Vec<Word>,
     /// Prints the names of the images that airtight has imported, one a line.
     pub(super) list: Vec<Word>,
     /// Removes `{image}`.
     pub(super) remove: Vec<Word>,
+}
+
+/// What an engine takes for an image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Form {
+    /// A tar of the root filesystem.
+    #[default]
+    Rootfs,
+    /// An archive as `docker save` writes it.
+    Docker,
 }
 
 /// How settings are spelled on a command line. What has no spelling cannot be set.

@@ -1,5 +1,6 @@
 //! The way into a sandbox that a runtime has made.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::ask::ask;
@@ -7,14 +8,16 @@ use super::bundle;
 use super::definition::{Definition, Rootfs};
 use super::found::{self, Found};
 use super::luggage::luggage;
+use super::report::Asking;
 use super::words::{Values, Word, fill};
+use crate::fact::Reporter;
 use crate::sandbox::native::{Blueprint, Confinement, NativeDoor, Role};
 use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
 use crate::sandbox::running::Door;
 use crate::sandbox::runtime::{Cannot, StartError};
 use crate::sandbox::vouch::Brought;
 use crate::spec::Namespace;
-use crate::sys::CAPABILITIES;
+use crate::sys::{CAPABILITIES, random_word};
 
 /// The runtime's own way, `runc exec`; or, if it has none, into the namespaces and the root of the process that was found.
 pub(super) fn door(
@@ -29,7 +32,9 @@ pub(super) fn door(
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
     let delete = deletion(definition, &values)?;
-    Ok(Box::new(OwnDoor { words, values, beside, brought: brought(definition)?, delete }))
+    let seen = beside.map_or_else(|| values.clone(), |pid| values.clone().seen_from_root_of(pid));
+    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: seen });
+    Ok(Box::new(OwnDoor { words, values, beside, brought: brought(definition)?, delete, asking }))
 }
 
 /// What ends a sandbox, and removes what a daemon keeps of it.
@@ -51,6 +56,7 @@ struct OwnDoor {
     beside: Option<i32>,
     brought: Brought,
     delete: Option<Vec<String>>,
+    asking: Arc<Asking>,
 }
 
 impl Door for OwnDoor {
@@ -61,7 +67,8 @@ impl Door for OwnDoor {
                 bundle::words(token).map_err(|error| NurseryError::Unexpected(error.to_string()))?
             }
         };
-        let values = self.values.clone().with_words("command", command);
+        let name = random_word().map_err(NurseryError::System)?;
+        let values = self.values.clone().with("exec", name).with_words("command", command);
         let argv =
             fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
         let launch = Launch { argv, root: None, beside: self.beside, poisoned: false };
@@ -74,6 +81,10 @@ impl Door for OwnDoor {
 
     fn is_indirect(&self) -> bool {
         true
+    }
+
+    fn reporter(&self) -> Option<Arc<dyn Reporter>> {
+        Some(Arc::clone(&self.asking) as _)
     }
 
     fn close(&self) {

@@ -6,8 +6,11 @@ use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
 use super::ask::ask;
-use super::definition::{Definition, ImageStore};
+use super::definition::{Definition, Form, ImageStore};
 use super::words::{Values, fill};
 use crate::image::cache_folder;
 use crate::sandbox::run_directory;
@@ -39,7 +42,11 @@ fn import_now(store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), 
     if ask(&words(&store.has)?, None).is_ok() {
         return Ok(());
     }
-    let archive = archive(rootfs).map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
+    let archive = match store.form {
+        Form::Rootfs => archive(rootfs),
+        Form::Docker => archive(rootfs).and_then(|layer| docker_archive(layer, &image_name(rootfs))),
+    };
+    let archive = archive.map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
     ask(&words(&store.import)?, Some(archive)).map(drop)
 }
 
@@ -58,6 +65,47 @@ fn archive(rootfs: &Path) -> std::io::Result<File> {
     let mut file = builder.into_inner()?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
+}
+
+/// The layer as an archive of one image, as `docker save` writes it: manifest.json, the configuration, the layer
+/// (Docker Image Specification v1.2).
+fn docker_archive(mut layer: File, name: &str) -> std::io::Result<File> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut layer, &mut Hashing(&mut hash))?;
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let architecture = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    let rootfs = json!({ "type": "layers", "diff_ids": [format!("sha256:{digest}")] });
+    let config = json!({ "architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs });
+    let manifest = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
+    layer.seek(SeekFrom::Start(0))?;
+    let mut builder = tar::Builder::new(tempfile::tempfile()?);
+    append(&mut builder, "manifest.json", manifest.to_string().as_bytes())?;
+    append(&mut builder, "config.json", config.to_string().as_bytes())?;
+    builder.append_file("layer.tar", &mut layer)?;
+    let mut file = builder.into_inner()?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// A digest as something that is written to.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl std::io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn append(builder: &mut tar::Builder<File>, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, name, bytes)
 }
 
 /// Removes the containers of runs that have died: only a daemon could keep them so long.
@@ -82,9 +130,9 @@ pub(super) fn remove_images(store: &ImageStore, values: &Values) -> Result<Vec<S
     let words = |words, values: &Values| fill(words, values).map_err(|cannot| cannot.reason);
     let listed = ask(&words(&store.list, values)?, None)?;
     let text = String::from_utf8_lossy(&listed).into_owned();
-    let ours = text.lines().map(str::trim).filter(|name| {
-        name.rsplit('/').next().is_some_and(|name| name.starts_with(&format!("{REPOSITORY}:")))
-    });
+    // An engine may put a registry before the name.
+    let names = text.lines().filter_map(|line| line.trim().rsplit('/').next());
+    let ours = names.filter(|name| name.starts_with(&format!("{REPOSITORY}:")));
     ours.map(|name| {
         ask(&words(&store.remove, &values.clone().with("image", name))?, None).map(|_| name.to_owned())
     })

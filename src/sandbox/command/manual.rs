@@ -17,13 +17,16 @@ pub(super) fn manual(definition: &Definition) -> String {
     let command_lines = [
         ("run", Some(&definition.run)),
         ("exec", definition.exec.as_ref()),
-        ("state", definition.state.as_ref()),
         ("delete", definition.delete.as_ref()),
     ];
     for (name, words) in command_lines {
         let Some(words) = words else { continue };
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "  {name:<8} {}", words.join(" "));
+    }
+    for (name, form) in &definition.reports {
+        let words: Vec<String> = form.run.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  report   {name}: {}", words.join(" "));
     }
     for (what, why) in &definition.cannot {
         let _ = writeln!(text, "  cannot   {what}: {why}");

@@ -14,6 +14,7 @@ mod luggage;
 mod manual;
 mod null;
 mod oci;
+mod report;
 mod runtime;
 mod spell;
 mod words;

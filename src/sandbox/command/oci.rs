@@ -10,7 +10,7 @@ use super::definition::Definition;
 use super::spell::{cannot, named};
 use crate::sandbox::runtime::Cannot;
 use crate::spec::{Capabilities, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User};
-use crate::sys::CAPABILITIES;
+use crate::sys::{self, CAPABILITIES};
 
 type Said = Result<(), Cannot>;
 
@@ -152,7 +152,10 @@ impl Config<'_> {
     /// Those of no set are not ambient or inheritable either.
     fn capabilities(&mut self, given: &Capabilities) {
         let names = given.keep.as_ref().or(given.drop.as_ref()).cloned().unwrap_or_default();
-        let kept = CAPABILITIES.iter().filter(|name| names.iter().any(|given| given == *name) == given.keep.is_some());
+        let keeps = given.keep.is_some();
+        let is_kept = |name: &&&str| names.iter().any(|given| given == **name) == keeps;
+        // What the runner lacks it cannot give: of all but a few that is no part.
+        let kept = CAPABILITIES.iter().filter(is_kept).filter(|name| keeps || sys::may_give(name));
         let kept: Vec<String> = kept.map(|name| format!("CAP_{}", name.to_ascii_uppercase())).collect();
         *self.at("/process/capabilities") = json!({ "bounding": kept, "effective": kept, "permitted": kept });
     }

@@ -171,6 +171,8 @@ impl CommandLine {
         streams: [i32; 3],
     ) -> Result<Process, StartError> {
         let Order { settings, directory, .. } = *order;
+        // The runtime may have another working directory.
+        let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let (argv, config) = self.written(settings, directory, values, command, self.own_config()?)?;
         let root = match self.definition.rootfs {
             Rootfs::Imported => None,
@@ -186,7 +188,7 @@ impl CommandLine {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
         let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
         if self.definition.binds_for_itself() {
-            binds.extend(host_binds(order.settings, order.directory));
+            binds.extend(host_binds(order.settings, &std::path::absolute(order.directory).unwrap_or_default()));
         }
         Ok(PreparedRoot {
             stage: place.stage.clone(),

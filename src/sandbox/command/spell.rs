@@ -6,7 +6,7 @@ use super::definition::{Definition, Each, MountForm, New, Spellings};
 use super::words::{Values, Word, fill};
 use crate::sandbox::runtime::Cannot;
 use crate::spec::{Capabilities, Limits, Mount, Namespaces, Network, Root, Settings, User};
-use crate::sys::CAPABILITIES;
+use crate::sys::{self, CAPABILITIES};
 
 /// What stands for `{root}`, `{settings}` and `{flags}`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -176,7 +176,11 @@ impl Speller<'_> {
         let (words, names): (_, Vec<String>) = match (spellings.keep, spellings.drop) {
             (Some(keep), _) if keeps => (Some(keep), names),
             (_, Some(drop)) if drops => (Some(drop), names),
-            (Some(keep), None) => (Some(keep), others().map(|name| (*name).to_owned()).collect()),
+            // What the runner lacks it cannot give: of all but a few that is no part.
+            (Some(keep), None) => {
+                let kept = others().filter(|name| sys::may_give(name));
+                (Some(keep), kept.map(|name| (*name).to_owned()).collect())
+            }
             (None, Some(drop)) => (Some(drop), others().map(|name| (*name).to_owned()).collect()),
             _ => (None, Vec::new()),
         };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, de};
 use crate::sandbox::runtime::Cannot;
 
 /// What can stand in braces. `{command}`, `{settings}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
-const PLACEHOLDERS: [&str; 26] = [
-    "NAME", "agent", "bundle", "command", "cpus", "cwd", "flags", "gid", "id", "image", "inside", "name", "options",
+const PLACEHOLDERS: [&str; 27] = [
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside", "name", "options",
     "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
     "value",
 ];
@@ -69,6 +69,15 @@ impl Values {
     /// With a placeholder that stands for a part of a word.
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.one.insert(name, value.into());
+        self
+    }
+
+    /// With the paths of what was put together in another mount namespace, as they are reached from here: through the root of a process
+    /// that is in it (`/proc/PID/root`, proc(5)).
+    pub(super) fn seen_from_root_of(mut self, pid: i32) -> Self {
+        for name in ["rootfs", "bundle", "state"] {
+            self.one.entry(name).and_modify(|path| *path = format!("/proc/{pid}/root{path}"));
+        }
         self
     }
 

@@ -1,0 +1,67 @@
+//! What a runtime says of its sandboxes: asked for by the command lines of its file, and read by their JSON pointers.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::ask::ask;
+use super::definition::ReportForm;
+use super::words::{Values, fill};
+use crate::fact::{Report, Reporter};
+
+/// Asks the runtime.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) forms: IndexMap<String, ReportForm>,
+    pub(super) values: Values,
+}
+
+impl Reporter for Asking {
+    fn report(&self, name: &str) -> Result<Report, String> {
+        let form = self.forms.get(name).ok_or_else(|| self.unknown(name))?;
+        let argv = fill(&form.run, &self.values).map_err(|cannot| cannot.reason)?;
+        let said = ask(&argv, None)?;
+        let said = String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
+        read(form, said).map_err(|error| format!("`{}` did not print JSON: {error}", argv.join(" ")))
+    }
+}
+
+impl Asking {
+    fn unknown(&self, name: &str) -> String {
+        let known: Vec<&str> = self.forms.keys().map(String::as_str).collect();
+        match known.as_slice() {
+            [] => "this runtime has no reports".to_owned(),
+            _ => format!("this runtime has no report `{name}`; there are {}", known.join(", ")),
+        }
+    }
+}
+
+fn read(form: &ReportForm, text: String) -> serde_json::Result<Report> {
+    let json: Value = serde_json::from_str(&text)?;
+    let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| json.pointer(pointer));
+    let namespaces = at(&form.namespaces).and_then(Value::as_object);
+    let namespaces = namespaces.into_iter().flatten().filter_map(|(name, path)| {
+        Some((file_name(name)?.to_owned(), path.as_str().filter(|path| !path.is_empty())?.to_owned()))
+    });
+    Ok(Report {
+        pid: at(&form.pid).and_then(Value::as_i64),
+        status: at(&form.status).and_then(Value::as_str).map(str::to_owned),
+        exit_code: at(&form.exit_code).and_then(Value::as_i64),
+        namespaces: namespaces.collect(),
+        text,
+    })
+}
+
+/// The name in `/proc/PID/ns` of what runc's state.json calls after the flags of clone(2).
+fn file_name(name: &str) -> Option<&'static str> {
+    let names = [
+        ("NEWNS", "mnt"),
+        ("NEWPID", "pid"),
+        ("NEWNET", "net"),
+        ("NEWUTS", "uts"),
+        ("NEWIPC", "ipc"),
+        ("NEWUSER", "user"),
+        ("NEWCGROUP", "cgroup"),
+        ("NEWTIME", "time"),
+    ];
+    names.into_iter().find(|(flag, _)| *flag == name).map(|(_, file)| file)
+}
