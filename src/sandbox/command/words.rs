@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::sandbox::runtime::Cannot;
 
-/// What can stand in braces. `{command}`, `{settings}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
-const PLACEHOLDERS: [&str; 27] = [
-    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside", "name", "options",
-    "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
+/// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
+const PLACEHOLDERS: [&str; 30] = [
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "env", "exec", "flags", "gid", "id", "image", "inside", "name", "names",
+    "options", "origin", "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
     "value",
 ];
 
@@ -29,6 +29,16 @@ impl Word {
     /// Whether the agent's directory is in it.
     pub(super) fn names_agent(&self) -> bool {
         self.0.contains("{agent}")
+    }
+
+    /// The word itself or, where it is just the name of one of these programs, that one's path.
+    pub(super) fn with_path(&self, programs: &[String], path: impl Fn(&str) -> String) -> Self {
+        if programs.contains(&self.0) { Self(path(&self.0)) } else { self.clone() }
+    }
+
+    /// Whether it stands for the words of the environment.
+    pub(super) fn is_env(&self) -> bool {
+        self.0 == "{env}"
     }
 
     /// The word that is the root filesystem's path.
