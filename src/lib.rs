@@ -14,6 +14,7 @@ pub mod harness;
 pub mod image;
 pub mod judge;
 pub mod plan;
+pub mod probe;
 pub mod prove;
 pub mod report;
 pub mod role;

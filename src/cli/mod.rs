@@ -8,6 +8,7 @@ pub mod image;
 mod interrupt;
 mod list;
 mod loading;
+mod probe;
 mod prove;
 mod run;
 mod runtime;
@@ -56,6 +57,10 @@ enum Command {
     Image(image::Image),
     /// The runtimes that make sandboxes, and whether they can be used here
     Runtime(runtime::Runtime),
+    /// Print every fact of a sandbox, or of where airtight is run
+    Probe(probe::Probe),
+    /// Write what a sandbox is like as a spec, to be edited
+    Record(probe::Record),
     /// Remove what is kept from run to run with container engines: images, containers of runs that have died
     Clean,
 }
@@ -81,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Image(image) => images(image),
         Command::Runtime(runtime) => runtime::run(runtime),
+        Command::Probe(probe) => probe::probe(probe),
+        Command::Record(record) => probe::record(record),
         Command::Clean => clean::run(),
     };
     exit.into()

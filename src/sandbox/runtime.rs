@@ -47,6 +47,11 @@ pub trait Runtime: Send + Sync {
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
 
+    /// Whether airtight knows how to break its sandboxes. What is claimed of others cannot be proven.
+    fn is_breakable(&self) -> bool {
+        true
+    }
+
     /// Every way in which a sandbox of these settings can be broken on purpose; none where the runtime is not ours to break.
     fn breakages(&self, _settings: &Settings, _directory: &Path) -> Vec<Breakage> {
         Vec::new()

@@ -32,8 +32,7 @@ pub(super) fn door(
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
     let delete = deletion(definition, &values)?;
-    let seen = beside.map_or_else(|| values.clone(), |pid| values.clone().seen_from_root_of(pid));
-    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: seen });
+    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: values.clone(), beside });
     Ok(Box::new(OwnDoor { words, values, beside, brought: brought(definition)?, delete, asking }))
 }
 

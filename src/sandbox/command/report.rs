@@ -13,12 +13,17 @@ use crate::fact::{Report, Reporter};
 pub(super) struct Asking {
     pub(super) forms: IndexMap<String, ReportForm>,
     pub(super) values: Values,
+    /// The process of the runtime, in whose mount namespace it keeps what it knows.
+    pub(super) beside: Option<i32>,
 }
 
 impl Reporter for Asking {
     fn report(&self, name: &str) -> Result<Report, String> {
         let form = self.forms.get(name).ok_or_else(|| self.unknown(name))?;
-        let argv = fill(&form.run, &self.values).map_err(|cannot| cannot.reason)?;
+        let mut argv = fill(&form.run, &self.values).map_err(|cannot| cannot.reason)?;
+        if let Some(pid) = self.beside {
+            argv.splice(..0, ["nsenter".to_owned(), format!("--mount=/proc/{pid}/ns/mnt"), "--".to_owned()]);
+        }
         let said = ask(&argv, None)?;
         let said = String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
         read(form, said).map_err(|error| format!("`{}` did not print JSON: {error}", argv.join(" ")))

@@ -99,6 +99,10 @@ impl Runtime for CommandLine {
         self.written(&settings, None, &values, &[], &Value::Null).map(drop)
     }
 
+    fn is_breakable(&self) -> bool {
+        !self.definition.flags_to_add.is_empty()
+    }
+
     /// Without each of its words, and with those that others are of no use without.
     fn breakages(&self, settings: &Settings, _: &Path) -> Vec<Breakage> {
         let flags = settings.flags.clone().unwrap_or_default();

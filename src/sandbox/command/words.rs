@@ -82,15 +82,6 @@ impl Values {
         self
     }
 
-    /// With the paths of what was put together in another mount namespace, as they are reached from here: through the root of a process
-    /// that is in it (`/proc/PID/root`, proc(5)).
-    pub(super) fn seen_from_root_of(mut self, pid: i32) -> Self {
-        for name in ["rootfs", "bundle", "state"] {
-            self.one.entry(name).and_modify(|path| *path = format!("/proc/{pid}/root{path}"));
-        }
-        self
-    }
-
     /// With one that stands for words.
     pub(super) fn with_words(mut self, name: &'static str, words: Vec<String>) -> Self {
         self.many.insert(name, words);

@@ -1,0 +1,104 @@
+//! A spec from what was measured, for its author to edit.
+
+use serde_yaml::Value as Yaml;
+
+use super::measure::Probed;
+use crate::fact::{Kind, Value};
+
+/// What tells of the agent, and not of the sandbox.
+const OF_THE_AGENT: [&str; 3] = ["cmdline", "exe", "processes"];
+
+/// A scenario of one claim for each fact that is the same in both sandboxes and another than the host's: what is volatile says nothing,
+/// and what is the host's is not isolated. `None` if nothing is left: a spec that expects nothing would hold anywhere.
+pub fn record(
+    runtime: &str,
+    image: &str,
+    hardened: bool,
+    [one, other, host]: [&[Probed]; 3],
+) -> Option<String> {
+    let claims: Vec<String> = one
+        .iter()
+        .zip(other.iter().zip(host))
+        .filter(|(one, _)| !OF_THE_AGENT.contains(&one.fact.name))
+        .filter_map(|(one, (other, host))| claim(one, other, host))
+        .collect();
+    (!claims.is_empty()).then(|| format!("{}{}", head(runtime, image, hardened), claims.join("\n")))
+}
+
+fn head(runtime: &str, image: &str, hardened: bool) -> String {
+    let profile = if hardened { "  profile: hardened\n" } else { "" };
+    format!(
+        "# Recorded by `airtight record {runtime}`: take out what need not be so, and say why the rest must.\n\
+         scenario: What {runtime} gives by itself\n\
+         runtimes: [{runtime}]\n\n\
+         sandbox:\n  image: {image}\n{profile}\n\
+         claims:\n"
+    )
+}
+
+fn claim(one: &Probed, other: &Probed, host: &Probed) -> Option<String> {
+    let (Ok(one_value), Ok(other)) = (&one.value, &other.value) else { return None };
+    // What the host cannot observe of itself is at least not known to be the same.
+    let nothing = Value::Null;
+    let host = host.value.as_ref().unwrap_or(&nothing);
+    let told = isolated(&one.fact.kind, one_value, other, host)?;
+    let name = one.fact.name;
+    let yaml = serde_yaml::to_string(&Yaml::Mapping(
+        [(Yaml::from(name), serde_yaml::to_value(&told).ok()?)].into_iter().collect(),
+    ))
+    .ok()?;
+    let indented: String = yaml.lines().map(|line| format!("      {line}\n")).collect();
+    Some(format!("  has the {} that it had:\n    inside:\n{indented}", name.replace('_', " ")))
+}
+
+/// What of a value is in both sandboxes and not on the host; field by field where it has fields.
+fn isolated(kind: &Kind, one: &Value, other: &Value, host: &Value) -> Option<Value> {
+    if let (Kind::Record(_) | Kind::Map(_), Value::Object(fields)) = (kind, one) {
+        let kept = fields.iter().filter_map(|(name, value)| {
+            let kind = of_field(kind, name)?;
+            Some((name.clone(), isolated(&kind, value, other.get(name)?, host.get(name).unwrap_or(&Value::Null))?))
+        });
+        let kept: serde_json::Map<String, Value> = kept.collect();
+        return (!kept.is_empty()).then_some(Value::Object(kept));
+    }
+    let sayable = !matches!(kind, Kind::Path(_) | Kind::Attempt) && !one.is_null();
+    (one == other && one != host && sayable).then(|| one.clone())
+}
+
+fn of_field(kind: &Kind, name: &str) -> Option<Kind> {
+    match kind {
+        Kind::Record(fields) => fields.iter().find(|field| field.name == name).map(|field| field.kind),
+        Kind::Map(kind) => Some(**kind),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fact::Field;
+
+    const FIELDS: Kind = Kind::Record(&[
+        Field { name: "stable", kind: Kind::Int, brief: "" },
+        Field { name: "volatile", kind: Kind::Int, brief: "" },
+        Field { name: "shared", kind: Kind::Text, brief: "" },
+    ]);
+
+    #[test]
+    fn only_what_is_stable_and_not_the_hosts_is_kept() {
+        let one = json!({ "stable": 1, "volatile": 2, "shared": "host" });
+        let other = json!({ "stable": 1, "volatile": 3, "shared": "host" });
+        let host = json!({ "stable": 7, "volatile": 2, "shared": "host" });
+        assert_eq!(isolated(&FIELDS, &one, &other, &host), Some(json!({ "stable": 1 })));
+        assert_eq!(isolated(&FIELDS, &one, &other, &one), None);
+        assert_eq!(isolated(&Kind::Int, &json!(1), &json!(1), &json!(2)), Some(json!(1)));
+        assert_eq!(isolated(&Kind::Int, &json!(1), &json!(1), &json!(1)), None);
+    }
+
+    #[test]
+    fn nothing_to_say_is_no_spec() {
+        assert_eq!(record("runc", "base", false, [&[], &[], &[]]), None);
+    }
+}
