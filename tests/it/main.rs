@@ -19,6 +19,7 @@ mod prove;
 mod readme;
 mod runs;
 mod schema;
+mod settings;
 mod tables;
 mod trust;
 mod unharmed;

@@ -307,7 +307,7 @@ pub(super) struct MountForm {
     pub(super) kind: String,
     /// Exactly these; where it is left out, any, and `{options}` has them with commas.
     pub(super) options: Option<Vec<String>>,
-    /// `{source}` and `{target}`.
+    /// `{source}`, `{target}` and `{place}`: `file` where the source is one, else `dir`.
     pub(super) words: Vec<Word>,
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::definition::Definition;
 use super::ids::id_map;
 use super::oci_seccomp;
-use super::spell::{cannot, named, refused_together};
+use super::spell::{cannot, named, refused_sysctl, refused_together};
 use crate::sandbox::native;
 use crate::sandbox::runtime::Cannot;
 use crate::spec::{Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User};
@@ -125,6 +125,7 @@ impl Config<'_> {
         devices.iter().flatten().try_for_each(|path| self.device(path))?;
         limits.iter().try_for_each(|limits| self.limits(limits))?;
         for (name, value) in sysctls.iter().flatten() {
+            refused_sysctl(self.bundle.definition, name)?;
             *self.at(&format!("/linux/sysctl/{name}")) = json!(value);
         }
         network.iter().for_each(|network| self.network(*network));
@@ -145,11 +146,19 @@ impl Config<'_> {
         }
         for (kind, target) in [("network", "/sys"), ("ipc", "/dev/mqueue")] {
             let foreign = owns("user") && !owns(kind);
-            for mount in self.list("/mounts").iter_mut().filter(|mount| foreign && mount["destination"] == target) {
-                let options = json!(["rbind", "nosuid", "noexec", "nodev", "ro"]);
-                *mount = json!({ "destination": target, "type": "bind", "source": target, "options": options });
+            if foreign {
+                self.take_from_host(target);
             }
         }
+    }
+
+    /// What is mounted at the target is what the host has there, if it has anything.
+    fn take_from_host(&mut self, target: &str) {
+        let options = json!(["rbind", "nosuid", "noexec", "nodev", "ro"]);
+        let bind = json!({ "destination": target, "type": "bind", "source": target, "options": options });
+        let mounts = self.list("/mounts");
+        mounts.retain(|mount| mount["destination"] != target || Path::new(target).exists());
+        mounts.iter_mut().filter(|mount| mount["destination"] == target).for_each(|mount| *mount = bind.clone());
     }
 
     fn namespaces(&mut self, asked: &Namespaces) -> Said {

@@ -99,6 +99,7 @@ impl Speller<'_> {
         paths(mask).iter().try_for_each(|path| self.mask(path))?;
         limits.iter().try_for_each(|limits| self.limits(limits))?;
         for (name, value) in sysctls.iter().flatten() {
+            refused_sysctl(self.definition, name)?;
             self.say("sysctls", spellings.sysctls.as_deref(), |_| of_pair(name, value))?;
         }
         Ok(())
@@ -176,7 +177,7 @@ impl Speller<'_> {
         let Some(env) = &settings.env else { return Ok(Vec::new()) };
         let spellings = self.spellings;
         self.each("env", spellings.env.as_ref(), env.iter().map(|(name, value)| of_pair(name, value)))?;
-        let has_place = self.definition.run.iter().any(Word::is_env);
+        let has_place = self.definition.run.iter().any(|word| word.is_placeholder("env"));
         Ok(if has_place { std::mem::take(&mut self.words) } else { Vec::new() })
     }
 
@@ -254,7 +255,9 @@ impl Speller<'_> {
             Some(Root::ReadOnly) => spellings.read_only,
             Some(Root::Writable) => spellings.writable,
         };
-        fill(&words.ok_or_else(|| cannot(self.definition, "root"))?, self.values)
+        let words = fill(&words.ok_or_else(|| cannot(self.definition, "root"))?, self.values)?;
+        let has_place = self.definition.run.iter().any(|word| word.is_placeholder("root"));
+        if has_place || words.is_empty() { Ok(words) } else { Err(cannot(self.definition, "root")) }
     }
 
     fn mount(&mut self, mount: &Mount) -> Said {
@@ -269,7 +272,9 @@ impl Speller<'_> {
         let source = mount.source.as_ref().map(|source| self.directory.join(source));
         let values = |values: Values| {
             let source = source.map(|source| source.to_string_lossy().into_owned()).unwrap_or_default();
+            let place = if Path::new(&source).is_file() { "file" } else { "dir" };
             values
+                .with("place", place)
                 .with("source", source)
                 .with("target", mount.target.clone())
                 .with("options", mount.options.join(","))
@@ -300,6 +305,12 @@ impl Speller<'_> {
         });
         Ok(spelled.collect::<Result<Vec<_>, _>>()?.concat())
     }
+}
+
+/// Says which parameters cannot be set though others can: `sysctls.kernel` among what the runtime cannot do.
+pub(super) fn refused_sysctl(definition: &Definition, name: &str) -> Said {
+    let what = format!("sysctls.{}", name.split('.').next().unwrap_or_default());
+    if definition.cannot.contains_key(&what) { Err(cannot(definition, &what)) } else { Ok(()) }
 }
 
 /// Says what cannot be made together: `new.X without Y` among what the runtime cannot do.

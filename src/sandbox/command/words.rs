@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, de};
 use crate::sandbox::runtime::Cannot;
 
 /// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
-const PLACEHOLDERS: [&str; 30] = [
+const PLACEHOLDERS: [&str; 31] = [
     "NAME", "agent", "bundle", "command", "cpus", "cwd", "env", "exec", "flags", "gid", "id", "image", "inside", "name", "names",
-    "options", "origin", "outside", "count", "path", "percent", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
+    "options", "origin", "outside", "count", "path", "percent", "place", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
     "value",
 ];
 
@@ -36,9 +36,9 @@ impl Word {
         if programs.contains(&self.0) { Self(path(&self.0)) } else { self.clone() }
     }
 
-    /// Whether it stands for the words of the environment.
-    pub(super) fn is_env(&self) -> bool {
-        self.0 == "{env}"
+    /// Whether it is just this placeholder.
+    pub(super) fn is_placeholder(&self, name: &str) -> bool {
+        self.0.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name)
     }
 
     /// The word that is the root filesystem's path.
