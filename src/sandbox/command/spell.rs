@@ -108,7 +108,10 @@ impl Speller<'_> {
     /// Says words, if the setting has some.
     fn say(&mut self, what: &str, words: Option<&[Word]>, values: impl FnOnce(Values) -> Values) -> Said {
         let words = words.ok_or_else(|| cannot(self.definition, what))?;
-        self.words.extend(fill(words, &values(self.values.clone()))?);
+        let words = fill(words, &values(self.values.clone()))?;
+        // What two settings ask for with one word is said once: some runtimes refuse the second.
+        let is_said = matches!(words.as_slice(), [word] if self.words.contains(word));
+        self.words.extend(words.into_iter().filter(|_| !is_said));
         Ok(())
     }
 
