@@ -38,6 +38,8 @@ install_all() {
 }
 
 with_daemons() {
+    # Where containerd's shims have their sockets, whatever folder it is given.
+    [ -e /run/containerd ] || shims=/run/containerd
     folder=$(mktemp -d "${TMPDIR:-/tmp}/runtimes.XXXXXX")
     trap stop EXIT
     write_podman_configuration
@@ -81,7 +83,7 @@ stop() {
     awk -v folder="$folder/" 'index($5, folder) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
         umount --lazy "$mount" || true
     done
-    rm -rf --one-file-system "$folder"
+    rm -rf --one-file-system "$folder" ${shims:+"$shims"}
     exit "$status"
 }
 

@@ -52,7 +52,7 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let chosen: HashSet<String> =
         trials.iter().filter(|trial| runs(&arguments, trial)).map(|trial| trial.name().to_owned()).collect();
     plan.entries.retain(|entry| chosen.contains(&entry.name));
-    let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual(), remember_controls: false };
+    let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual(), share: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let conclusion = std::thread::scope(|scope| {
         let run = || engine.run(&plan, &mut Filling(Arc::clone(&slots)));

@@ -29,6 +29,10 @@ impl Runtime for Panicking {
         "panicking"
     }
 
+    fn about(&self) -> &'static str {
+        "panics on purpose"
+    }
+
     fn check(&self, _: &Settings) -> Result<(), Cannot> {
         Ok(())
     }
@@ -67,7 +71,7 @@ fn run() -> Result<(Summary, Heard), String> {
     let spec = parse(Path::new("panics.yaml"), SPEC.to_owned()).map_err(|problems| problems.render(false))?;
     let mut plan = Plan::new(Choice { runtimes: vec![&Panicking], ..Choice::default() });
     plan.add(&Arc::new(spec), "panics").map_err(|error| error.to_string())?;
-    let options = Options { jobs: 1, required: Vec::new(), keep: Keep::Nothing, remember_controls: false };
+    let options = Options { jobs: 1, required: Vec::new(), keep: Keep::Nothing, share: true };
     let engine = Engine::new(nursery, options).map_err(|error| error.to_string())?;
     let mut heard = Heard::default();
     let summary = engine.run(&plan, &mut heard);

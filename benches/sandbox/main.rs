@@ -166,7 +166,7 @@ fn floors(place: &Path, jobs: usize) -> Duration {
 fn run_specs(place: &Path, jobs: usize) -> Duration {
     let began = Instant::now();
     let mut command = airtight();
-    command.args(["run", "-j", &jobs.to_string()]).arg(place.join("specs"));
+    command.args(["run", "--apart", "-j", &jobs.to_string()]).arg(place.join("specs"));
     let output = command.output().expect("airtight runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     began.elapsed()
@@ -211,7 +211,8 @@ fn memory(place: &Path) -> Row {
 
 /// `VmHWM` of the runner, read by a shell that waits for it (GNU time is not everywhere).
 fn peak(specs: &Path) -> u32 {
-    let mut child = airtight().arg("run").arg(specs).stdout(Stdio::null()).spawn().expect("airtight runs");
+    let mut child =
+        airtight().args(["run", "--apart"]).arg(specs).stdout(Stdio::null()).spawn().expect("airtight runs");
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut peak = 0;
     while child.try_wait().expect("wait").is_none() {
@@ -267,7 +268,7 @@ fn bundled() -> Row {
     }
 }
 
-/// How well claims share sandboxes. Controls are told apart: each refusal has its own, which what it was let do has changed.
+/// How well claims share sandboxes, and controls.
 fn sandboxes_per_scenario() -> Row {
     let run = airtight().args(["run", "--runtime", "native", "--format", "json"]).arg(specs()).output();
     let output = String::from_utf8(run.expect("airtight runs").stdout).expect("UTF-8");
@@ -281,14 +282,14 @@ fn sandboxes_per_scenario() -> Row {
         all / f64::from(u32::try_from(scenarios.len()).expect("some scenarios"))
     };
     let controls = of_each("controls");
-    let each = of_each("sandboxes") - controls;
+    let all = of_each("sandboxes");
     Row {
         what: "sandboxes for each of the bundled scenarios, and controls",
         floor: String::from("–"),
-        airtight: format!("{each:.1} + {controls:.1}"),
+        airtight: format!("{:.1} + {controls:.1}", all - controls),
         ratio: None,
-        bound: "< 3 sandboxes",
-        held: each < 3.0,
+        bound: "< 3 in all",
+        held: all < 3.0,
     }
 }
 

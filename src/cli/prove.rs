@@ -68,7 +68,7 @@ fn try_run(arguments: &Prove) -> Result<Exit, Exit> {
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     let plan = plan(arguments)?;
     let jobs = arguments.jobs.map_or_else(|| 8 * cpus(), std::num::NonZeroUsize::get);
-    let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing, remember_controls: true };
+    let options = Options { jobs, required: Vec::new(), keep: Keep::Nothing, share: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut progress = proof::Line::new();
     let findings = prove::prove(&engine, &plan, arguments.extent, &mut progress);

@@ -28,6 +28,9 @@ pub(super) struct Run {
     /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
     #[arg(long)]
     allow_risky: bool,
+    /// Judge each claim in sandboxes of its own, as if no two could share one: slower, and nothing else may differ
+    #[arg(long)]
+    apart: bool,
     /// How many sandboxes to run side by side [default: the number of CPUs]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -71,7 +74,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
         required: arguments.require.clone(),
         keep: Keep::usual(),
-        remember_controls: false,
+        share: !arguments.apart,
     };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut listener: Box<dyn Listener> = match arguments.format {

@@ -3,7 +3,9 @@
 mod action;
 mod claim;
 mod confirm;
+mod control;
 mod event;
+mod idle;
 mod images;
 mod keep;
 mod outcome;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::claim;
 use super::event::{Event, Listener};
+use super::idle::Idle;
 use super::images::Images;
 use super::keep::Keep;
 use super::outcome::{Outcome, Summary, Trouble};
@@ -29,17 +30,23 @@ pub struct Options {
     pub required: Vec<String>,
     /// Where the evidence of failures is kept.
     pub keep: Keep,
-    /// Whether a control that has been asked once need not be asked again.
-    pub remember_controls: bool,
+    /// Whether claims share the sandboxes that they leave as they were, and controls. Nothing may depend on it.
+    pub share: bool,
 }
+
+/// How many sandboxes may wait for whoever wants one of their kind, and for each job besides. A scenario's are seldom of more than three kinds
+/// with the control, and three of four scenarios want those of the default or of the hardened profile.
+const WAITING: usize = 8;
+const WAITING_FOR_EACH: usize = 2;
 
 /// What a run works with.
 #[derive(Debug)]
 pub struct Engine {
     nursery: Nursery,
     images: Images,
+    idle: Idle,
     options: Options,
-    /// What controls have answered, by their settings and what they were asked.
+    /// What controls that succeeded have answered, by their kind and what they were asked.
     controls: Mutex<HashMap<String, Vec<Answer>>>,
     /// How many controls were started.
     controls_started: AtomicUsize,
@@ -48,9 +55,11 @@ pub struct Engine {
 impl Engine {
     /// With a nursery that was started before any thread.
     pub fn new(nursery: Nursery, options: Options) -> Result<Self, ImageError> {
+        let waiting = if options.share { WAITING + WAITING_FOR_EACH * options.jobs } else { 0 };
         Ok(Self {
             nursery,
             images: Images::open()?,
+            idle: Idle::at_most(waiting),
             options,
             controls: Mutex::default(),
             controls_started: AtomicUsize::new(0),
@@ -74,6 +83,7 @@ impl Engine {
         let started = || (self.nursery.sandboxes(), self.controls_started.load(Ordering::Relaxed));
         let before = started();
         self.run_groups(plan, &telling);
+        self.idle.end();
         let Telling { listener, mut summary, .. } =
             telling.into_inner().unwrap_or_else(PoisonError::into_inner);
         let after = started();
@@ -83,7 +93,7 @@ impl Engine {
     }
 
     fn run_groups(&self, plan: &Plan, telling: &Mutex<Telling<'_>>) {
-        let groups = plan.groups();
+        let groups = if self.options.share { plan.groups() } else { plan.apart() };
         Self::side_by_side(&groups, self.jobs(), |group| {
             self.run_group(plan, group, Making::default(), |place, test, outcome, began| {
                 let entry = &plan.entries[place];
@@ -107,6 +117,7 @@ impl Engine {
                 heard(trial, place, outcome);
             });
         });
+        self.idle.end();
     }
 
     fn side_by_side<T: Sync>(all: &[T], jobs: usize, run: impl Fn(&T) + Sync) {
@@ -134,6 +145,8 @@ impl Engine {
         mut ended: impl FnMut(usize, Result<&Test, &String>, &Outcome, Instant),
     ) {
         let mut stage: Option<Stage<'_>> = None;
+        // Whether the stage's sandboxes have served well, so that others may have them.
+        let mut served = true;
         for (place, entry) in group.entries.iter().map(|place| (*place, &plan.entries[*place])) {
             let began = Instant::now();
             let test = match entry.open() {
@@ -150,7 +163,11 @@ impl Engine {
             if may_have_harmed(&test, &outcome) {
                 stage = None;
             }
+            served &= stage.is_none() || outcome.trouble().is_none();
             ended(place, Ok(&test), &outcome, began);
+        }
+        if let Some(stage) = stage.filter(|_| served) {
+            stage.hand_on();
         }
     }
 
@@ -167,9 +184,9 @@ impl Engine {
         })
     }
 
-    /// Whether a control that has been asked once need not be asked again.
-    pub(super) const fn remembers_controls(&self) -> bool {
-        self.options.remember_controls
+    /// Sandboxes that nobody uses just now.
+    pub(super) const fn idle(&self) -> &Idle {
+        &self.idle
     }
 
     /// A control is started.
@@ -182,9 +199,12 @@ impl Engine {
         self.controls.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// Remembers it.
-    pub(super) fn remember(&self, key: String, answers: Vec<Answer>) {
-        self.controls.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answers);
+    /// Remembers it for claims that share their controls.
+    pub(super) fn remember(&self, key: &str, answers: &[Answer]) {
+        if self.options.share {
+            let mut controls = self.controls.lock().unwrap_or_else(PoisonError::into_inner);
+            controls.insert(key.to_owned(), answers.to_vec());
+        }
     }
 
     /// How many groups it runs side by side.

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::confirm::confirmed;
+use super::idle::is_awake;
 use super::run::Engine;
 use super::trial::Making;
 use crate::agent::ChannelError;
@@ -17,8 +18,7 @@ use crate::fact::{self, Answer, Bait, Ended, Outcome, Query, Reading, Subject, U
 use crate::judge::Observations;
 use crate::plan::Test;
 use crate::sandbox::{
-    self, Commanded, First, Further, NurseryError, Order, Process, Sandbox, StartError,
-    native::{self, Breakage},
+    self, Commanded, First, Further, NurseryError, Order, Process, Sandbox, StartError, native::Breakage,
 };
 use crate::spec::{Asked, Seen, Settings};
 use crate::sys::signal_name;
@@ -30,7 +30,10 @@ pub(super) struct Stage<'a> {
     test: Arc<Test>,
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
-    controls: HashMap<String, Sandbox>,
+    /// Whether all claims so far leave them as good as new.
+    as_new: bool,
+    /// What the claim's controls have answered, by what they were asked.
+    pub(super) controls: HashMap<String, Vec<Answer>>,
     /// A process of the host's own.
     outsider: Option<Sandbox>,
     pub(super) joined: HashMap<String, Further>,
@@ -69,12 +72,14 @@ pub(super) enum StageError {
 impl<'a> Stage<'a> {
     pub(super) fn new(engine: &'a Engine, test: Arc<Test>, making: Making<'a>) -> Self {
         let directory = test.directory().to_owned();
+        let as_new = test.leaves_as_new();
         Self {
             engine,
             making,
             test,
             directory,
             sandboxes: HashMap::new(),
+            as_new,
             controls: HashMap::new(),
             outsider: None,
             joined: HashMap::new(),
@@ -82,20 +87,50 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Goes on with another claim of the same group. What the last one's controls were let do has changed them.
+    /// Goes on with another claim of the same group. Of what the last one has done only sandboxes are left whose agent can answer: it may have been
+    /// killed, or stopped.
     pub(super) fn turn_to(&mut self, test: Arc<Test>) {
         self.controls.clear();
+        self.end_further();
         if !self.test.leaves_as_it_was() {
-            self.tidy();
+            self.sandboxes.retain(|_, sandbox| sandbox.agent().is_some() && is_awake(&sandbox.subject()));
         }
+        self.as_new &= test.leaves_as_new();
         self.test = test;
     }
 
-    /// Leaves of what a claim has done only sandboxes whose agent can answer: it may have been killed, or stopped.
-    fn tidy(&mut self) {
+    /// Hands its sandboxes on to claims of other groups, if they are as good as new.
+    pub(super) fn hand_on(mut self) {
+        for (name, sandbox) in std::mem::take(&mut self.sandboxes) {
+            if let Ok(settings) = self.settings(&name)
+                && self.as_new
+                && self.is_as_specified(&settings)
+            {
+                self.engine.idle().keep(self.kind(&settings), sandbox);
+            }
+        }
+    }
+
+    /// A sandbox that others have only looked at. What runs programs, or sends signals, has its own from the beginning.
+    fn handed_on(&self, settings: &Settings) -> Option<Sandbox> {
+        let takes = self.test.leaves_as_it_was() || self.test.only_joins();
+        let kind = (takes && self.is_as_specified(settings)).then(|| self.kind(settings));
+        kind.and_then(|kind| self.engine.idle().take(&kind))
+    }
+
+    /// What is broken on purpose is nobody else's, and what began with a command has gone on since.
+    const fn is_as_specified(&self, settings: &Settings) -> bool {
+        self.making.is_as_specified() && settings.command.is_none()
+    }
+
+    fn kind(&self, settings: &Settings) -> String {
+        format!("{} {}", self.test.runtime.name(), self.test.kind(settings))
+    }
+
+    /// Ends what a claim has let into its sandboxes.
+    fn end_further(&mut self) {
         self.joined.clear();
         self.background.clear();
-        self.sandboxes.retain(|_, sandbox| sandbox.agent().is_some() && is_awake(&sandbox.subject()));
     }
 
     /// The longest that a claim may take here besides what its steps wait for, whatever its own time limit.
@@ -113,8 +148,13 @@ impl<'a> Stage<'a> {
         self.engine
     }
 
+    /// The test whose claim is judged.
+    pub(super) fn test(&self) -> &Test {
+        &self.test
+    }
+
     /// The settings of a sandbox.
-    fn settings(&self, name: &str) -> Result<Settings, StageError> {
+    pub(super) fn settings(&self, name: &str) -> Result<Settings, StageError> {
         let found = self.test.settings().into_iter().find(|(known, _)| known == name);
         found.map(|(_, settings)| settings).ok_or_else(|| StageError::Nobody(name.to_owned()))
     }
@@ -156,9 +196,10 @@ impl<'a> Stage<'a> {
     fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
         if !self.sandboxes.contains_key(name) {
             let settings = self.settings(name)?;
-            let first = settings.command.clone();
-            let first = first.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" });
-            let sandbox = self.start(&settings, first, deadline)?;
+            let sandbox = match self.handed_on(&settings) {
+                Some(sandbox) => sandbox,
+                None => self.start(&settings, first(&settings), deadline)?,
+            };
             self.sandboxes.insert(name.to_owned(), sandbox);
         }
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
@@ -178,23 +219,12 @@ impl<'a> Stage<'a> {
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
     }
 
-    fn control(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
-        if !self.controls.contains_key(name) {
-            let settings = native::without_restrictions(&self.settings(name)?);
-            let runtime = sandbox::by_name("native").unwrap_or(self.test.runtime);
-            self.engine.count_control();
-            let sandbox = self.start_by(runtime, &settings, First::Agent, deadline, None)?;
-            self.controls.insert(name.to_owned(), sandbox);
-        }
-        self.controls.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
-    }
-
     fn start(&self, settings: &Settings, first: First<'_>, deadline: Instant) -> Result<Sandbox, StageError> {
         let runtime = self.making.runtime.unwrap_or(self.test.runtime);
         self.start_by(runtime, settings, first, deadline, self.making.breakage)
     }
 
-    fn start_by(
+    pub(super) fn start_by(
         &self,
         runtime: &dyn sandbox::Runtime,
         settings: &Settings,
@@ -273,29 +303,6 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// In a trial the controls are those of the sound sandbox, which have been asked before.
-    fn ask_control(
-        &mut self,
-        name: &str,
-        queries: &[Query],
-        deadline: Instant,
-    ) -> Result<Vec<Answer>, StageError> {
-        let key = || format!("{} {name} {queries:?}", self.test.made_from());
-        let key = self.engine.remembers_controls().then(key);
-        if let Some(answers) = key.as_ref().and_then(|key| self.engine.remembered(key)) {
-            return Ok(answers);
-        }
-        let sandbox = self.control(name, deadline)?;
-        let (answers, dead) = ask_agent(sandbox, queries, deadline)?;
-        if dead {
-            self.controls.remove(name);
-        }
-        if let Some(key) = key {
-            self.engine.remember(key, answers.clone());
-        }
-        Ok(answers)
-    }
-
     /// The queries with the names of the host's bait, which is laid out when it is first named.
     fn with_bait(&self, queries: &[Query]) -> Result<Vec<Query>, String> {
         if !queries.iter().any(|query| Bait::is_named_in(&query.argument)) {
@@ -358,6 +365,11 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// The agent, unless it is to be started otherwise.
+fn first(settings: &Settings) -> First<'_> {
+    settings.command.as_deref().map_or(First::Agent, |argv| First::Command { argv, stdin: "" })
+}
+
 fn seen_from(vantage: Vantage, name: &str) -> View {
     match vantage {
         Vantage::Inside => View::Inside(name.to_owned()),
@@ -378,7 +390,7 @@ fn request(queries: &[Query]) -> Ask {
 }
 
 /// The answers, and whether the agent is dead. A sandbox that turns out not to have come up is an error.
-fn ask_agent(
+pub(super) fn ask_agent(
     sandbox: &mut Sandbox,
     queries: &[Query],
     deadline: Instant,
@@ -434,12 +446,6 @@ fn read(subject: &Subject, query: &Query) -> Answer {
     let fact =
         fact::find(&query.fact).ok_or_else(|| Unobserved::because(format!("no fact `{}`", query.fact)))?;
     (fact.observe)(subject, &query.argument)
-}
-
-fn is_awake(subject: &Subject) -> bool {
-    let query = Query { fact: "state".to_owned(), argument: String::new() };
-    let state = read(subject, &query);
-    state.is_ok_and(|reading| reading.value == "running" || reading.value == "sleeping")
 }
 
 /// A signal by its number.

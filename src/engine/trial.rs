@@ -19,6 +19,13 @@ pub struct Making<'a> {
     pub terse: bool,
 }
 
+impl Making<'_> {
+    /// Whether sandboxes are made as the specs say.
+    pub(super) const fn is_as_specified(&self) -> bool {
+        self.runtime.is_none() && self.breakage.is_none()
+    }
+}
+
 /// A group of tests whose sandboxes are made in one way.
 #[derive(Debug, Clone)]
 pub struct Trial<'a> {

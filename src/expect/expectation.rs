@@ -33,6 +33,12 @@ impl Expectation {
         self.terms.iter().any(refusal)
     }
 
+    /// Whether the attempt must be refused by policy.
+    pub fn is_denied(&self) -> bool {
+        let denied = |term: &Term| matches!(term, Term::Match(matching) if matching.matcher.name == "denied");
+        self.terms.iter().any(denied)
+    }
+
     /// Whether it has this matcher anywhere within.
     pub fn mentions(&self, matcher: &str) -> bool {
         let within = |argument: &Argument| match argument {

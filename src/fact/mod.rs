@@ -100,10 +100,34 @@ pub struct Attempt {
     pub long: &'static str,
     /// An example, as YAML: `attempts: { mount: { tmpfs: denied } }`.
     pub example: &'static str,
+    /// What it leaves behind where it succeeds, so that what is tried after it might end otherwise.
+    pub leaves: Leaves,
     /// Says what is wrong with an object, at the time the spec is read.
     pub check: fn(&str) -> Result<(), String>,
     /// Tries it, in the process itself, and undoes what it can. The value is an [`Outcome`] as JSON.
     pub attempt: fn(&str) -> Result<Reading, Unobserved>,
+}
+
+/// What an attempt that succeeds leaves behind in its sandbox. A control in which nothing was left serves other claims too.
+#[derive(Debug, Clone, Copy)]
+pub enum Leaves {
+    /// Something, or what it was before but set anew, or nobody knows: the answer that is always safe.
+    Something,
+    /// Nothing: it changes nothing at all, or only what it has made itself and what is gone after it.
+    Nothing,
+    /// Nothing, with the objects of which this is true.
+    NothingIf(fn(&str) -> bool),
+}
+
+impl Leaves {
+    /// Whether nothing is left behind by an attempt with this object.
+    pub fn nothing(self, object: &str) -> bool {
+        match self {
+            Self::Something => false,
+            Self::Nothing => true,
+            Self::NothingIf(so) => so(object),
+        }
+    }
 }
 
 /// How an attempt ended.

@@ -155,6 +155,12 @@ impl Plan {
         groups.into_values().collect()
     }
 
+    /// The tests that are run, each by itself.
+    pub fn apart(&self) -> Vec<Group> {
+        let run = self.entries.iter().enumerate().filter(|(_, entry)| entry.skip.is_none());
+        run.map(|(place, _)| Group { entries: vec![place] }).collect()
+    }
+
     /// What acts on a sandbox that is none acts on the host: `kill -9 1` there ends the machine.
     fn risk(&self, test: &Test) -> Option<Skip> {
         let risky = !test.only_observes() && !test.runtime.isolates() && !self.choice.allow_risky;

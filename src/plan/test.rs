@@ -82,12 +82,34 @@ impl Test {
         self.claim().steps.iter().any(|step| step.action.is_some())
     }
 
-    /// Whether, if it holds, its sandboxes are what they were: an attempt that is refused has changed nothing.
+    /// Whether, if it holds, its sandboxes are what they were: an attempt that is refused has changed nothing, and some leave nothing behind
+    /// where they succeed.
     pub fn leaves_as_it_was(&self) -> bool {
-        let acts = |expected: &Expected| {
-            matches!(expected.subject, Asked::Attempt(_)) && !expected.expectation.wants_refusal()
+        let acts = |expected: &Expected| match expected.subject {
+            Asked::Attempt(attempt) => {
+                !expected.expectation.wants_refusal() && !attempt.leaves.nothing(&expected.argument)
+            }
+            Asked::Fact(_) => false,
         };
         !self.claim().steps.iter().any(|step| changes(step.action.as_ref())) && !self.seen().any(acts)
+    }
+
+    /// Whether, if it holds, its sandboxes are as good as new, so that even another scenario may have them. That is more than to be what they
+    /// were: a program that has run leaves the next PID behind it (`kernel.ns_last_pid`), and a key that was looked for a keyring (keyrings(7)).
+    pub fn leaves_as_new(&self) -> bool {
+        let touches = |expected: &Expected| match expected.subject {
+            Asked::Attempt(attempt) => {
+                !expected.expectation.is_denied() && !attempt.leaves.nothing(&expected.argument)
+            }
+            Asked::Fact(_) => false,
+        };
+        !self.does_something() && !self.seen().any(touches)
+    }
+
+    /// Whether nothing is done in its sandboxes but by airtight's own agent, which may look or attempt from a process that joins.
+    pub fn only_joins(&self) -> bool {
+        let mut actions = self.claim().steps.iter().filter_map(|step| step.action.as_ref());
+        actions.all(|action| matches!(action, Action::Join { .. }))
     }
 
     fn seen(&self) -> impl Iterator<Item = &Expected> {
@@ -106,9 +128,16 @@ impl Test {
 
     /// What its sandboxes are made from, in words.
     pub fn made_from(&self) -> String {
-        let directory = self.settings().iter().any(|(_, settings)| settings.names_files());
-        let directory = directory.then(|| self.directory());
-        format!("{} {:?} {directory:?}", self.runtime.name(), self.settings())
+        let all = self.settings().into_iter();
+        let all: Vec<String> =
+            all.map(|(name, settings)| format!("{name}: {}", self.kind(&settings))).collect();
+        format!("{} {}", self.runtime.name(), all.join(" "))
+    }
+
+    /// What a sandbox of these settings is made from, in words: two of one kind can stand for each other.
+    pub fn kind(&self, settings: &Settings) -> String {
+        let directory = settings.names_files().then(|| self.directory());
+        format!("{settings:?} {directory:?}")
     }
 }
 
@@ -117,5 +146,51 @@ fn changes(action: Option<&Action>) -> bool {
         None | Some(Action::HostRun(_)) => false,
         Some(Action::Exec(command)) => !command.pure || command.name.is_some(),
         Some(Action::Run(_) | Action::Kill(_) | Action::Join { .. }) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::by_name;
+    use crate::spec::parse;
+
+    fn test(claim: &str) -> Test {
+        let text = format!("scenario: One\nsandbox: {{ image: base }}\nclaims:\n  holds: {claim}\n");
+        let spec = parse(Path::new("one.yaml"), text).unwrap_or_else(|problems| panic!("{problems}"));
+        Test::new(&Arc::new(spec), "one", (0, 0), by_name("native").unwrap())
+    }
+
+    #[test]
+    fn what_a_claim_leaves_of_its_sandboxes_is_known_before() {
+        let check = |claim: &str, as_it_was: bool, as_new: bool, only_joins: bool| {
+            let test = test(claim);
+            let known = (test.leaves_as_it_was(), test.leaves_as_new(), test.only_joins());
+            assert_eq!(known, (as_it_was, as_new, only_joins), "{claim}");
+        };
+        check("{ inside: { pid: 1 } }", true, true, true);
+        check("{ inside: { attempts: { mount: { tmpfs: denied } } } }", true, true, true);
+        check("{ inside: { attempts: { mount: { tmpfs: allowed } } } }", false, false, true);
+        // What is refused by policy has not begun; what fails otherwise may have come some way.
+        check("{ inside: { attempts: { find_key: { session x: { fails: ENOKEY } } } } }", true, false, true);
+        check("{ inside: { attempts: { open: { /no: { fails: ENOENT } } } } }", true, true, true);
+        check("{ inside: { attempts: { open: { /etc: allowed } } } }", true, true, true);
+        check(
+            "{ given: { inside: { attempts: { listen: { abstract x: allowed } } } }, inside: { pid: 1 } }",
+            false,
+            false,
+            true,
+        );
+        check("{ exec: [\"true\"], pure: true }", true, false, false);
+        check("{ exec: [\"true\"] }", false, false, false);
+        check("{ run: [\"true\"] }", false, false, false);
+        check("{ steps: [{ join: other }, { other: { ppid: 0 } }] }", false, false, true);
+        check("{ host.run: [\"true\"], inside: { pid: 1 } }", true, false, false);
+        check(
+            "{ steps: [{ kill: { process: first, from: host, signal: SIGTERM } }, { outside: { alive: true } }] }",
+            false,
+            false,
+            false,
+        );
     }
 }

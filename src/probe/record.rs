@@ -62,7 +62,13 @@ fn isolated(kind: &Kind, one: &Value, other: &Value, host: &Value) -> Option<Val
         return (!kept.is_empty()).then_some(Value::Object(kept));
     }
     let sayable = !matches!(kind, Kind::Path(_) | Kind::Attempt) && !one.is_null();
-    (one == other && one != host && sayable).then(|| one.clone())
+    (one == other && one != host && sayable).then(|| expectation(one))
+}
+
+/// A list or a text of nothing must be said in words: bare, it would look forgotten.
+fn expectation(value: &Value) -> Value {
+    let is_empty = value.as_array().is_some_and(Vec::is_empty) || value.as_str() == Some("");
+    if is_empty { serde_json::json!({ "empty": true }) } else { value.clone() }
 }
 
 fn of_field(kind: &Kind, name: &str) -> Option<Kind> {
@@ -95,6 +101,8 @@ mod tests {
         assert_eq!(isolated(&FIELDS, &one, &other, &one), None);
         assert_eq!(isolated(&Kind::Int, &json!(1), &json!(1), &json!(2)), Some(json!(1)));
         assert_eq!(isolated(&Kind::Int, &json!(1), &json!(1), &json!(1)), None);
+        let (none, some) = (json!([]), json!(["eth0"]));
+        assert_eq!(isolated(&Kind::Set(&Kind::Text), &none, &none, &some), Some(json!({ "empty": true })));
     }
 
     #[test]

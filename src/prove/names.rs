@@ -10,7 +10,7 @@ const FILES: [&str; 2] = ["/proc/sys/kernel/hostname", "/proc/sys/kernel/domainn
 pub(super) struct HostNames([Option<String>; 2]);
 
 impl HostNames {
-    /// As they are now.
+    /// As they are now, before the first test.
     pub(super) fn now() -> Self {
         Self(FILES.map(|file| fs::read_to_string(file).ok()))
     }

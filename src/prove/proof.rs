@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::company::Company;
 use super::findings::{Claimed, Findings, Idle};
+use super::names::HostNames;
 use super::rounds::{self, Rounds};
 use super::{negate, ways};
 use crate::engine::{Ended, Engine, Event, Listener, Outcome, Trouble};
@@ -41,8 +42,10 @@ impl Extent {
 
 /// Proves the plan's claims.
 pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Progress) -> Findings {
+    let names = HostNames::now();
     let mut sound = Sound { claims: plan.entries.iter().map(unknown).collect(), plan };
     engine.run(plan, &mut sound);
+    names.restore();
     let mut findings = Findings { claims: sound.claims, extent, ..Findings::default() };
     let passed: Vec<usize> =
         (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
@@ -53,7 +56,7 @@ pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Pr
     }
     if extent != Extent::Negations {
         let ways = if extent == Extent::Nulls { ways::nulls(&tests) } else { ways::ways(&tests) };
-        Rounds::new(engine, (plan, &tests), &ways, &mut findings, progress).run();
+        Rounds::new(engine, (plan, &tests), &ways, names, &mut findings, progress).run();
     }
     findings
 }

@@ -49,11 +49,12 @@ struct Told<'a> {
 }
 
 impl<'a> Rounds<'a> {
-    /// With the company that tests keep in sound sandboxes, which is tried.
+    /// With the company that tests keep in sound sandboxes, which is tried, and the host's names from before anything was.
     pub(super) fn new(
         engine: &'a Engine,
         (plan, tests): (&'a Plan, &[Sound]),
         ways: &'a [Way],
+        names: HostNames,
         findings: &'a mut Findings,
         progress: &'a mut dyn Progress,
     ) -> Self {
@@ -66,7 +67,7 @@ impl<'a> Rounds<'a> {
             try_company(engine, plan, tests, &mut company);
         }
         let told = Mutex::new(Told { findings, progress, done: 0, of: 0 });
-        Self { engine, plan, ways, company, names: HostNames::now(), told }
+        Self { engine, plan, ways, company, names, told }
     }
 
     /// Runs them all. What does something mostly waits; what looks makes use of the time.

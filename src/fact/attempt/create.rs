@@ -8,7 +8,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use super::outcome::{check_path, errno, outcome};
 use super::place::{WRITABLE, scratch_name, writable_name};
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 
 /// `mkdir`
 pub(super) const MKDIR: Attempt = Attempt {
@@ -17,6 +17,7 @@ pub(super) const MKDIR: Attempt = Attempt {
     brief: "Makes a directory.",
     long: "mkdir(PATH, 0777), then rmdir(2). The directory above must be there, and PATH must not.",
     example: "attempts: { mkdir: { /usr/new: denied } }",
+    leaves: Leaves::Something,
     check: check_path,
     attempt: |path| {
         let made = std::fs::create_dir(path);
@@ -36,6 +37,7 @@ pub(super) const MKNOD: Attempt = Attempt {
     long: "mknod(2) at a fresh name in the first directory in which a plain file can be made, then unlink(2). `c` is a \
            character device, `b` a block device; `p` alone is a FIFO. The node is not opened: `device` does that.",
     example: "attempts: { mknod: { \"c 1:1\": denied } }",
+    leaves: Leaves::Nothing,
     check: |object| parse(object).map(drop),
     attempt: |object| {
         let node = parse(object).map_err(Unobserved::because)?;
@@ -58,6 +60,7 @@ pub(super) const DEVICE: Attempt = Attempt {
            may have no nodev. The outcome of a failure is that of the directory that let it come furthest. Nothing is \
            read. Opening some devices does something by itself (10:130 starts the watchdog): do not name those.",
     example: "attempts: { device: { \"b 254:0\": denied } }",
+    leaves: Leaves::Nothing,
     check: |object| match parse(object)?.kind {
         SFlag::S_IFIFO => Err("a FIFO is no device: write `c MAJOR:MINOR` or `b MAJOR:MINOR`".to_owned()),
         _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::namespace::clone_flag;
 use super::outcome::{outcome, probe};
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 use crate::sys::entries;
 
 /// `clone`
@@ -14,6 +14,7 @@ pub(super) const CLONE: Attempt = Attempt {
            else: it counts as allowed, and no child is ever made. It is a filter that this tells of, and no capability. \
            There is no flag of clone(2) for time namespaces.",
     example: "attempts: { clone: { user: denied } }",
+    leaves: Leaves::Nothing,
     check: |object| clone_flag(object).map(drop),
     attempt: |object| {
         let flag = clone_flag(object).map_err(Unobserved::because)?;
@@ -30,6 +31,7 @@ pub(super) const CONVENTION: Attempt = Attempt {
            that knows the usual numbers only is gone round by both (seccomp(2), caveats). A kernel without the convention \
            answers ENOSYS for x32, and ends the process with SIGSEGV for i386.",
     example: "attempts: { convention: { x32: { fails: EPERM } } }",
+    leaves: Leaves::Nothing,
     check: |object| match object {
         "i386" | "x32" if cfg!(target_arch = "x86_64") => Ok(()),
         "i386" | "x32" => Err(format!("`{object}` is a convention of x86_64 only")),

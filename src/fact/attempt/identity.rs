@@ -3,7 +3,7 @@
 use nix::unistd::{Gid, Uid, getresgid, getresuid, setresgid, setresuid};
 
 use super::outcome::{outcome, unprepared, with_undoing};
-use crate::fact::{Attempt, Unobserved};
+use crate::fact::{Attempt, Leaves, Unobserved};
 
 /// `(uid_t) -1`: the id that setresuid(2) leaves as it is.
 const SAME: u32 = u32::MAX;
@@ -16,6 +16,7 @@ pub(super) const SETUID: Attempt = Attempt {
     long: "setresuid(-1, -1, UID), which needs the same right as setuid(2) and changes nothing that the process may do; then back. EPERM: \
            it has no CAP_SETUID, and the id is none of its own. EINVAL: its user namespace does not map the id.",
     example: "attempts: { setuid: { 1000: allowed } }",
+    leaves: Leaves::Something,
     check: |object| id(object).map(drop),
     attempt: |object| {
         let user = Uid::from_raw(id(object).map_err(Unobserved::because)?);
@@ -34,6 +35,7 @@ pub(super) const SETGID: Attempt = Attempt {
     brief: "Takes a group id as its saved one, and gives it up again.",
     long: "setresgid(-1, -1, GID), then back, as `setuid`; the capability is CAP_SETGID.",
     example: "attempts: { setgid: { 1000: allowed } }",
+    leaves: Leaves::Something,
     check: |object| id(object).map(drop),
     attempt: |object| {
         let group = Gid::from_raw(id(object).map_err(Unobserved::because)?);

@@ -1,7 +1,7 @@
 //! Objects of inter-process communication: made to be found, and looked up by others.
 
 use super::outcome::outcome;
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 use crate::sys::ipc;
 
 const OBJECT: &str = "\"shm KEY\" | \"msg KEY\" | \"sem KEY\" | \"mq NAME\"";
@@ -14,6 +14,7 @@ pub(super) const MAKE_IPC: Attempt = Attempt {
     long: "shmget(2), msgget(2), semget(2) with IPC_CREAT | IPC_EXCL, or mq_open(3) with O_CREAT, for everybody to use. What is made stays until the IPC \
            namespace ends: this is bait, which `open_ipc` in another sandbox is to find or not.",
     example: "attempts: { make_ipc: { shm 4711: allowed } }",
+    leaves: Leaves::Something,
     check: |object| parse(object).map(drop),
     attempt: |object| get(object, true),
 };
@@ -26,6 +27,7 @@ pub(super) const OPEN_IPC: Attempt = Attempt {
     long: "shmget(KEY, 0, 0), msgget(KEY, 0), semget(KEY, 0, 0), mq_open(\"/NAME\", O_RDONLY). ENOENT: the IPC namespace has none \
            (ipc_namespaces(7)), which is not a refusal: write `fails: ENOENT`.",
     example: "attempts: { open_ipc: { shm 4711: { fails: ENOENT } } }",
+    leaves: Leaves::Nothing,
     check: |object| parse(object).map(drop),
     attempt: |object| get(object, false),
 };

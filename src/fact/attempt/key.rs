@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use super::outcome::outcome;
-use crate::fact::{Attempt, Unobserved};
+use crate::fact::{Attempt, Leaves, Unobserved};
 use crate::sys::keyring;
 
 /// `find_key`
@@ -15,6 +15,7 @@ pub(super) const FIND_KEY: Attempt = Attempt {
            keyrings(7). Nothing is read of it. A session keyring is inherited; a user keyring is shared by all of a user's processes \
            in a user namespace.",
     example: "attempts: { find_key: { \"session {bait}\": out_of_reach } }",
+    leaves: Leaves::Something,
     check: |object| keyring_and_name(object).map(drop),
     attempt: |object| {
         let (keyring, name) = keyring_and_name(object).map_err(Unobserved::because)?;

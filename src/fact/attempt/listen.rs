@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{Backlog, bind, listen};
 
 use super::socket::{Target, parse, try_each};
-use crate::fact::Attempt;
+use crate::fact::{Attempt, Leaves};
 
 /// `listen`
 pub(super) const LISTEN: Attempt = Attempt {
@@ -16,6 +16,7 @@ pub(super) const LISTEN: Attempt = Attempt {
     long: "socket(2), bind(2) and listen(2). The socket stays open, and a unix socket's file stays: this is bait, which `connect` in \
            another sandbox, or a fact such as `sockets`, is to find or not. A datagram socket is bound and stays; it cannot listen.",
     example: "attempts: { listen: { \"tcp 127.0.0.1:4711\": allowed } }",
+    leaves: Leaves::Something,
     check: |object| parse(object).map(drop),
     attempt: |object| try_each(object, "listen", listen_for_good),
 };

@@ -12,7 +12,7 @@ use nix::unistd::{chroot, pivot_root};
 
 use super::outcome::{check_path, check_probe, outcome, permitted, probe, unprepared, with_undoing};
 use super::place::{MountPoint, Place};
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 use crate::sys::probes;
 
 /// `mount`
@@ -25,6 +25,7 @@ pub(super) const MOUNT: Attempt = Attempt {
            mount(NULL, PATH, NULL, MS_REMOUNT | MS_BIND | the mount's flags without MS_RDONLY), then once more with the \
            flags that it had.",
     example: "attempts: { mount: { tmpfs: denied, bind /etc: denied, remount /: denied } }",
+    leaves: Leaves::Something,
     check: |object| parse(object).map(drop),
     attempt: |object| match parse(object).map_err(Unobserved::because)? {
         What::Type(kind) => mount_over(Some("none"), Some(kind), MsFlags::empty()),
@@ -42,6 +43,7 @@ pub(super) const UMOUNT: Attempt = Attempt {
            EAGAIN (marked) and EBUSY (in use) count as allowed. A look at the path takes the mark off again. EINVAL: \
            nothing is mounted there, or the mount is locked (mount_namespaces(7)).",
     example: "attempts: { umount: { /proc: denied } }",
+    leaves: Leaves::Something,
     check: check_path,
     attempt: umount,
 };
@@ -54,6 +56,7 @@ pub(super) const PIVOT_ROOT: Attempt = Attempt {
     long: "pivot_root(\"/proc/airtight-none\", \"/proc/airtight-none\"): the kernel looks for CAP_SYS_ADMIN before it looks \
            for the paths, so that any errno but a refusal counts as allowed.",
     example: "attempts: { pivot_root: { probe: denied } }",
+    leaves: Leaves::Nothing,
     check: check_probe,
     attempt: |_| {
         let nowhere = "/proc/airtight-none";
@@ -68,6 +71,7 @@ pub(super) const CHROOT: Attempt = Attempt {
     brief: "Changes the root directory, and back.",
     long: "chroot(PATH), then fchdir(2) to the former root, chroot(\".\") and fchdir(2) to the former working directory.",
     example: "attempts: { chroot: { /: denied } }",
+    leaves: Leaves::Something,
     check: check_path,
     attempt: |path| {
         let place = Place::keep().map_err(|errno| unprepared("open(\"/\")", errno))?;
@@ -86,6 +90,7 @@ pub(super) const OPEN_BY_HANDLE: Attempt = Attempt {
            CAP_DAC_READ_SEARCH before it looks for the file, and there is no inode 0, so that ESTALE and any other errno but a refusal \
            count as allowed. A handle names a file of the whole file system, whatever part of it is mounted.",
     example: "attempts: { open_by_handle: { /dev: denied } }",
+    leaves: Leaves::Nothing,
     check: check_path,
     attempt: |path| {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

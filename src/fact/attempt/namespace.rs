@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::outcome::{check_path, errno, outcome, parse_pid, unprepared, with_undoing};
 use super::place::Place;
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 
 /// `CLONE_NEWTIME` of include/uapi/linux/sched.h, Linux 5.6, which nix does not have.
 const NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
@@ -35,6 +35,7 @@ pub(super) const SETNS: Attempt = Attempt {
            former root and working directory. A user namespace cannot be left again, and one's own cannot be entered \
            (EINVAL).",
     example: "attempts: { setns: { \"1 mount\": denied } }",
+    leaves: Leaves::Something,
     check: |object| namespace_path(object).map(drop),
     attempt: enter,
 };
@@ -48,6 +49,7 @@ pub(super) const UNSHARE: Attempt = Attempt {
            directory. There is no way back from a user namespace, nor into a namespace whose owner is a user \
            namespace in which the process has no CAP_SYS_ADMIN: what is tried after is then tried in the new one.",
     example: "attempts: { unshare: { user: denied } }",
+    leaves: Leaves::Something,
     check: |object| kind(object).map(drop),
     attempt: |object| {
         let (_, flag, _) = kind(object).map_err(Unobserved::because)?;

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use super::mount::is_type;
 use super::outcome::{outcome, unprepared};
 use super::place::MountPoint;
-use crate::fact::Attempt;
+use crate::fact::{Attempt, Leaves};
 use crate::sys::{Nested, mount_nested};
 
 /// `nested_mount`
@@ -18,6 +18,7 @@ pub(super) const NESTED_MOUNT: Attempt = Attempt {
            something lies over a part of the one that is there, lest a mask be gone round: mount_namespaces(7), \
            `mount_too_revealing` of fs/namespace.c. A refused unshare(2) is the attempt's outcome too.",
     example: "attempts: { nested_mount: { proc: denied } }",
+    leaves: Leaves::Something,
     check: |object| {
         if is_type(object) {
             Ok(())

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use nix::errno::Errno;
 
 use super::outcome::{check_path, errno, outcome, unprepared};
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 
 /// Neither waits for a FIFO's other end nor gains a controlling terminal.
 const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
@@ -20,6 +20,7 @@ pub(super) const OPEN: Attempt = Attempt {
     long: "open(PATH, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), then close. Nothing is read. Opening some devices does \
            something by itself (/dev/watchdog starts its clock, a tape rewinds): do not name those.",
     example: "attempts: { open: { /proc/kcore: denied } }",
+    leaves: Leaves::Nothing,
     check: check_path,
     attempt: |path| {
         let opened = OpenOptions::new().read(true).custom_flags(FLAGS).open(path);
@@ -36,9 +37,15 @@ pub(super) const WRITE: Attempt = Attempt {
            that gives ENOENT, the file is made with O_CREAT | O_EXCL, closed and unlinked. The kernel decides at open(2), \
            except for files under /proc/sys and the like that also look at each write(2).",
     example: "attempts: { write: { /proc/sysrq-trigger: denied } }",
+    leaves: Leaves::NothingIf(is_of_the_kernel),
     check: check_path,
     attempt: write,
 };
+
+/// Opened for writing, a file of the image moves from one layer of an overlay to the other, and gets another device and inode.
+fn is_of_the_kernel(path: &str) -> bool {
+    ["/proc/", "/sys/", "/dev/"].iter().any(|above| path.starts_with(above)) && !path.contains("/..")
+}
 
 fn write(path: &str) -> Result<Reading, Unobserved> {
     let mut options = OpenOptions::new();
@@ -60,6 +67,7 @@ pub(super) const REWRITE: Attempt = Attempt {
            only files that take back what they give, as those of /proc/sys do; up to 4096 bytes. The judged call is the opening to write, \
            and then the write, at which the kernel decides of some files under /proc/sys.",
     example: "attempts: { rewrite: { /proc/sys/vm/swappiness: denied } }",
+    leaves: Leaves::Something,
     check: check_path,
     attempt: rewrite,
 };

@@ -11,7 +11,7 @@ use rustix::fs::{IFlags, XattrFlags};
 
 use super::outcome::{check_path, check_probe, errno, outcome, probe, unprepared, with_undoing};
 use super::place::writable_name;
-use crate::fact::{Attempt, Unobserved};
+use crate::fact::{Attempt, Leaves, Unobserved};
 use crate::sys::rights;
 
 /// `chown`
@@ -21,6 +21,7 @@ pub(super) const CHOWN: Attempt = Attempt {
     brief: "Gives a file of its own to somebody else.",
     long: "A scratch file, then fchown(2), then unlink(2): CAP_CHOWN. An id that the user namespace does not map is EINVAL.",
     example: "attempts: { chown: { \"1:1\": allowed } }",
+    leaves: Leaves::Nothing,
     check: |object| parse_owner(object).map(drop),
     attempt: |object| {
         let (uid, gid) = parse_owner(object).map_err(Unobserved::because)?;
@@ -36,6 +37,7 @@ pub(super) const CHMOD: Attempt = Attempt {
     brief: "Sets a file's mode, to what it is.",
     long: "stat(2), then chmod(2) with the same mode: who does not own the file needs CAP_FOWNER.",
     example: "attempts: { chmod: { /etc/passwd: allowed } }",
+    leaves: Leaves::Something,
     check: check_path,
     attempt: |path| {
         let mode = std::fs::metadata(path).map_err(|error| unprepared("stat", errno(&error)))?.permissions();
@@ -52,6 +54,7 @@ pub(super) const LOCKED_FILE: Attempt = Attempt {
     long: "A scratch file of mode 000, then open(2) with O_RDONLY or O_WRONLY, then unlink(2): CAP_DAC_OVERRIDE, and for \
            reading CAP_DAC_READ_SEARCH as well.",
     example: "attempts: { locked_file: { read: allowed } }",
+    leaves: Leaves::Nothing,
     check: |object| match object {
         "read" | "write" => Ok(()),
         _ => Err(format!("`{object}` is not known here: write `read` or `write`")),
@@ -73,6 +76,7 @@ pub(super) const CHATTR: Attempt = Attempt {
     long: "A scratch file, then ioctl(FS_IOC_SETFLAGS) with FS_APPEND_FL, then without, then unlink(2): \
            CAP_LINUX_IMMUTABLE. On a tmpfs from Linux 6.6 on (ENOTTY before).",
     example: "attempts: { chattr: { append: denied } }",
+    leaves: Leaves::Something,
     check: |object| if object == "append" { Ok(()) } else { Err("write `append`".to_owned()) },
     attempt: |_| {
         let scratch = Scratch::make()?;
@@ -93,6 +97,7 @@ pub(super) const FILE_CAPABILITY: Attempt = Attempt {
     long: "A scratch file, then fsetxattr(2) of security.capability, version 2, with no capability in it, then unlink(2): \
            CAP_SETFCAP.",
     example: "attempts: { file_capability: { probe: allowed } }",
+    leaves: Leaves::Nothing,
     check: check_probe,
     attempt: |_| {
         let scratch = Scratch::make()?;
@@ -112,6 +117,7 @@ pub(super) const LEASE: Attempt = Attempt {
     long: "open(PATH, O_RDONLY), then fcntl(F_SETLEASE, F_RDLCK), and F_UNLCK after: who does not own the file needs \
            CAP_LEASE. The kernel looks for that first, so that EINVAL, of what is no regular file, counts as allowed.",
     example: "attempts: { lease: { /dev/null: allowed } }",
+    leaves: Leaves::Nothing,
     check: check_path,
     attempt: |path| {
         let file = File::open(path).map_err(|error| unprepared("open", errno(&error)))?;
@@ -129,6 +135,7 @@ pub(super) const FIBMAP: Attempt = Attempt {
     long: "A scratch file, then ioctl(FIBMAP, NULL), then unlink(2): the kernel looks for CAP_SYS_RAWIO first, and then \
            refuses the pointer with EFAULT, which counts as allowed.",
     example: "attempts: { fibmap: { probe: denied } }",
+    leaves: Leaves::Nothing,
     check: check_probe,
     attempt: |_| probe("ioctl(FIBMAP, NULL)", rights::fibmap(Scratch::make()?.file.as_fd())),
 };
@@ -141,6 +148,7 @@ pub(super) const MAPPED_FILE: Attempt = Attempt {
     long: "open(2) of the first link, for reading: CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN over the machine. It leads to the \
            file whatever mount namespace that is in, proc_pid_map_files(5).",
     example: "attempts: { mapped_file: { probe: denied } }",
+    leaves: Leaves::Nothing,
     check: check_probe,
     attempt: |_| {
         let links = std::fs::read_dir("/proc/self/map_files");

@@ -10,7 +10,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use super::outcome::{check_probe, outcome, parse_pid, unprepared, with_undoing};
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 use crate::sys::{fork_and_wait, pipe, rights, signals};
 
 /// How long a traced process may take to stop, so that it can be let go.
@@ -25,6 +25,7 @@ pub(super) const FORK: Attempt = Attempt {
            pid_namespaces(7); EAGAIN: a limit of processes is reached. In a PID namespace for children that has no process \
            yet, the child is its first: after it there can be no other.",
     example: "attempts: { fork: { probe: allowed } }",
+    leaves: Leaves::Something,
     check: check_probe,
     attempt: |_| outcome("fork()", fork_and_wait()),
 };
@@ -37,6 +38,7 @@ pub(super) const KILL: Attempt = Attempt {
     long: "kill(PID, SIGNAL), kill(2), with the PID as the sandbox counts. `kill: { 1: allowed }` sends nothing; `SIGKILL 1` \
            really sends it: a PID namespace's first process does not die of its own namespace's signals.",
     example: "attempts: { kill: { \"SIGKILL 1\": allowed } }",
+    leaves: Leaves::NothingIf(|object| !object.contains(' ')),
     check: |object| parse(object).map(drop),
     attempt: |object| {
         let (signal, pid) = parse(object).map_err(Unobserved::because)?;
@@ -55,6 +57,7 @@ pub(super) const PTRACE: Attempt = Attempt {
            child that is made for it and has set PR_SET_DUMPABLE to 0, so that it can be traced with CAP_SYS_PTRACE only; \
            it is killed after.",
     example: "attempts: { ptrace: { 1: denied } }",
+    leaves: Leaves::Something,
     check: |object| if object == HIDDEN { Ok(()) } else { parse_pid(object).map(drop) },
     attempt: |object| {
         if object == HIDDEN {

@@ -12,7 +12,7 @@ use nix::sys::socket::{
 use nix::unistd::{getegid, geteuid, getpid};
 
 use super::outcome::{check_probe, outcome, probe, unprepared, with_undoing};
-use crate::fact::{Attempt, Unobserved};
+use crate::fact::{Attempt, Leaves, Unobserved};
 use crate::sys::rights;
 
 /// `send_as`
@@ -24,6 +24,7 @@ pub(super) const SEND_AS: Attempt = Attempt {
            CAP_SETGID or CAP_SYS_ADMIN: unix(7). The right to send as another user is the right to become that user. An \
            id that is not mapped is EINVAL; a PID that nobody has is ESRCH, which counts as allowed.",
     example: "attempts: { send_as: { uid 1: allowed } }",
+    leaves: Leaves::Nothing,
     check: |object| parse_name(object).map(drop),
     attempt: |object| {
         let credentials = parse_name(object).map_err(Unobserved::because)?;
@@ -44,6 +45,7 @@ pub(super) const CAPBSET_DROP: Attempt = Attempt {
     long: "prctl(PR_CAPBSET_DROP) of a capability that does not exist: the kernel looks for CAP_SETPCAP first, and then \
            refuses the number with EINVAL, which counts as allowed.",
     example: "attempts: { capbset_drop: { probe: allowed } }",
+    leaves: Leaves::Nothing,
     check: check_probe,
     attempt: |_| probe("prctl(PR_CAPBSET_DROP, 1000)", rights::drop_no_capability()),
 };
@@ -56,6 +58,7 @@ pub(super) const LINK: Attempt = Attempt {
     long: "ioctl(SIOCGIFFLAGS), then ioctl(SIOCSIFFLAGS) with the same: CAP_NET_ADMIN over the network namespace, \
            netdevice(7).",
     example: "attempts: { link: { lo: denied } }",
+    leaves: Leaves::Something,
     check: |object| match object.len() {
         1..16 if !object.contains('\0') => Ok(()),
         _ => Err("an interface's name has 1 to 15 bytes".to_owned()),
@@ -73,6 +76,7 @@ pub(super) const NETLINK: Attempt = Attempt {
     brief: "Asks for the netlink messages of all network namespaces.",
     long: "setsockopt(NETLINK_LISTEN_ALL_NSID), netlink(7): CAP_NET_BROADCAST.",
     example: "attempts: { netlink: { all_namespaces: denied } }",
+    leaves: Leaves::Nothing,
     check: |object| {
         if object == "all_namespaces" { Ok(()) } else { Err("write `all_namespaces`".to_owned()) }
     },
@@ -89,6 +93,7 @@ pub(super) const MESSAGE_QUEUE: Attempt = Attempt {
     brief: "Looks at a message queue of its own whose mode lets nobody look at it.",
     long: "msgget(IPC_PRIVATE) of mode 000, then msgctl(IPC_STAT), then IPC_RMID: CAP_IPC_OWNER, svipc(7).",
     example: "attempts: { message_queue: { locked: denied } }",
+    leaves: Leaves::Nothing,
     check: |object| if object == "locked" { Ok(()) } else { Err("write `locked`".to_owned()) },
     attempt: |_| {
         let read = rights::read_locked_queue().map_err(|errno| unprepared("msgget(IPC_PRIVATE)", errno))?;
@@ -105,6 +110,7 @@ pub(super) const AUDIT: Attempt = Attempt {
            AUDIT_USER message without a text, which is not recorded (CAP_AUDIT_WRITE; EINVAL counts as allowed). In a user \
            namespace the kernel answers `write` with ECONNREFUSED. See kernel/audit.c.",
     example: "attempts: { audit: { read: denied } }",
+    leaves: Leaves::Nothing,
     check: |object| match object {
         "read" | "write" => Ok(()),
         _ => Err(format!("`{object}` is not known here: write `read` or `write`")),
@@ -128,6 +134,7 @@ pub(super) const RAISE_LIMIT: Attempt = Attempt {
     long: "getrlimit(2), then setrlimit(2) with a hard limit that is higher by one, and back: CAP_SYS_RESOURCE. Where there is \
            no limit there is nothing to raise.",
     example: "attempts: { raise_limit: { nofile: { fails: EPERM } } }",
+    leaves: Leaves::Something,
     check: |object| resource(object).map(drop),
     attempt: |object| {
         let resource = resource(object).map_err(Unobserved::because)?;

@@ -12,7 +12,7 @@ use nix::sys::socket::{
 };
 
 use super::outcome::{check_path, outcome};
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 use crate::sys::pipe::wait;
 
 /// How long a connection may take: what does not answer in this time is ETIMEDOUT.
@@ -26,6 +26,7 @@ pub(super) const CONNECT: Attempt = Attempt {
     long: "socket(2) and connect(2), without blocking and for one second at most (then ETIMEDOUT), then close. Nothing is \
            sent. A unix socket is tried as a stream, a datagram and a sequenced-packet socket.",
     example: "attempts: { connect: { \"tcp 127.0.0.1:1\": { fails: ECONNREFUSED } } }",
+    leaves: Leaves::Something,
     check: |object| parse(object).map(drop),
     attempt: |object| try_each(object, "connect", connect_once),
 };
@@ -37,6 +38,7 @@ pub(super) const BIND: Attempt = Attempt {
     brief: "Binds a socket to an address: `tcp 0.0.0.0:80`.",
     long: "socket(2) and bind(2), then close; the file of a unix socket is unlinked. It does not listen.",
     example: "attempts: { bind: { \"tcp 127.0.0.1:0\": allowed } }",
+    leaves: Leaves::Nothing,
     check: |object| parse(object).map(drop),
     attempt: |object| {
         try_each(object, "bind", |socket, target| {

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::outcome::outcome;
-use crate::fact::{Attempt, Unobserved};
+use crate::fact::{Attempt, Leaves, Unobserved};
 use crate::sys::raw;
 
 /// Families by their names in socket(2), with their numbers in include/linux/socket.h.
@@ -46,6 +46,7 @@ pub(super) const SOCKET: Attempt = Attempt {
            seqpacket; protocols are icmp, tcp, udp of inet and route, xfrm, audit, netfilter of netlink. Making a socket may have the kernel load \
            the module of its family. EAFNOSUPPORT: the kernel has none.",
     example: "attempts: { socket: { packet raw: denied } }",
+    leaves: Leaves::Nothing,
     check: |object| parse(object).map(drop),
     attempt: |object| {
         let [family, kind, protocol] = parse(object).map_err(Unobserved::because)?;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use syscalls::Sysno;
 
 use super::outcome::probe;
-use crate::fact::{Attempt, Reading, Unobserved};
+use crate::fact::{Attempt, Leaves, Reading, Unobserved};
 use crate::sys::raw;
 
 /// What would end the agent, make a second one of it, or never return: no answer could come.
@@ -60,6 +60,29 @@ const ONLY_WRONG: &[&str] = &[
     "prctl",
 ];
 
+/// What makes something even with the operands -1: msgget(2) a queue, since -1 is a key, and has the flag `IPC_CREAT`.
+const MAKES: &[&str] = &["msgget"];
+
+/// What makes nothing but a descriptor, with any operands that it accepts; and that is closed.
+const DESCRIPTORS: &[&str] = &[
+    "epoll_create1",
+    "eventfd2",
+    "fanotify_init",
+    "fsopen",
+    "fspick",
+    "inotify_init1",
+    "io_uring_setup",
+    "landlock_create_ruleset",
+    "memfd_create",
+    "memfd_secret",
+    "open_tree",
+    "pidfd_open",
+    "signalfd4",
+    "socket",
+    "timerfd_create",
+    "userfaultfd",
+];
+
 /// What a number may be, lest it be an address of the agent's memory: where pointers have 64 bits, programs are mapped
 /// above the first 4 GiB; elsewhere only the first 64 KiB (`vm.mmap_min_addr`) and the errnos at the end are never mapped.
 const OPERANDS: RangeInclusive<i64> =
@@ -76,12 +99,21 @@ pub(super) const SYSCALL: Attempt = Attempt {
            Some calls look at their operands before they look at the caller's capabilities (swapon): \
            it is the filter that this verb tells of. What could give no answer (exit, fork, pause, …) is an error, and what could do harm takes no numbers.",
     example: "attempts: { syscall: { add_key: denied, \"socket(40, 1, 0)\": denied } }",
+    leaves: Leaves::NothingIf(leaves_nothing),
     check: |object| parse(object).map(drop),
     attempt: |object| {
         let (number, operands) = parse(object).map_err(Unobserved::because)?;
         call(object, number, operands)
     },
 };
+
+/// With six operands -1 a call that has any operands is refused for them, or told of nothing to change. With others it may do anything.
+fn leaves_nothing(object: &str) -> bool {
+    match object.split_once('(') {
+        Some((name, _)) => DESCRIPTORS.contains(&name),
+        None => !MAKES.contains(&object),
+    }
+}
 
 fn call(object: &str, number: Sysno, operands: [i64; 6]) -> Result<Reading, Unobserved> {
     probe(&format!("{object}: {number}{operands:?}"), raw::call(number.id(), operands).map(drop))

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::outcome::{check_path, check_probe, errno, outcome, probe};
-use crate::fact::{Attempt, Unobserved};
+use crate::fact::{Attempt, Leaves, Unobserved};
 use crate::sys::rights;
 
 /// `push_input`
@@ -18,6 +18,7 @@ pub(super) const PUSH_INPUT: Attempt = Attempt {
            ENOTTY: it is no terminal; ENXIO, of /dev/tty: there is no controlling terminal. The open is a part of the \
            attempt. TIOCSTI is how a sandbox has commands run by the shell it was started from (CVE-2017-5226).",
     example: "attempts: { push_input: { /dev/tty: { fails: ENXIO } } }",
+    leaves: Leaves::Nothing,
     check: check_path,
     attempt: |path| {
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -41,6 +42,7 @@ pub(super) const VHANGUP: Attempt = Attempt {
     long: "vhangup(2), which asks for CAP_SYS_TTY_CONFIG and does nothing without a controlling terminal. A process with one \
            does not try.",
     example: "attempts: { vhangup: { probe: denied } }",
+    leaves: Leaves::Nothing,
     check: check_probe,
     attempt: |_| {
         // Whether there is one: open(2) of /dev/tty is ENXIO if not (tty(4)); field 7 of stat says it without a /dev.

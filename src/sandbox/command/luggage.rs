@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -17,9 +16,6 @@ use crate::sandbox::vouch::Brought;
 /// In the cache folder.
 const FOLDER: &str = "agents";
 
-/// Those of programs that were built anew since are removed after a week.
-const KEPT: Duration = Duration::from_hours(7 * 24);
-
 /// The directory, and what of it the agent's process runs.
 #[derive(Debug, Clone)]
 pub(super) struct Luggage {
@@ -27,7 +23,7 @@ pub(super) struct Luggage {
     pub(super) brought: Brought,
 }
 
-/// The directory for this very program, made at its first use.
+/// The directory for this very program, made at its first use. It stays: another run may be using it. `airtight clean` removes them all.
 pub(super) fn luggage() -> Result<Luggage, StartError> {
     static PACKED: OnceLock<Luggage> = OnceLock::new();
     match PACKED.get() {
@@ -48,7 +44,6 @@ fn pack() -> Result<Luggage, StartError> {
     let directory = folder.join(key(&bundle).map_err(failed)?);
     if !directory.is_dir() {
         fs::create_dir_all(&folder).map_err(failed)?;
-        remove_old(&folder);
         let unfinished = tempfile::tempdir_in(&folder).map_err(failed)?;
         for (source, target) in &bundle.binds {
             place(source, &unfinished.path().join(name(target))).map_err(failed)?;
@@ -93,16 +88,6 @@ fn settle(unfinished: tempfile::TempDir, directory: &Path) -> std::io::Result<()
             // Its name is another by now, or it is not needed.
             let _ = unfinished.close();
             Ok(())
-        }
-    }
-}
-
-fn remove_old(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let made = entry.metadata().and_then(|found| found.modified()).unwrap_or_else(|_| SystemTime::now());
-        if made.elapsed().is_ok_and(|age| age > KEPT) {
-            // What cannot be removed is tried again next time.
-            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
