@@ -68,7 +68,8 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
 fn stand_beside(pid: i32) -> Result<()> {
     let path = format!("/proc/{pid}/ns/mnt");
     let namespace = File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
-    setns(namespace, CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("setns", &[&pid, &"CLONE_NEWNS"], errno))
+    setns(namespace, CloneFlags::CLONE_NEWNS)
+        .map_err(|errno| Failure::new("setns", &[&pid, &"CLONE_NEWNS"], errno))
 }
 
 /// The stage is the working directory. What the overlay makes there by itself is its own root's upper layer.

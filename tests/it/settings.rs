@@ -33,8 +33,10 @@ const OTHERWISE: &[(&str, &str)] = &[
 ];
 
 /// What a machine without a right lets no runtime do: the runtime, the claim's beginning, the right.
-const LACKING: &[(&str, &str, &str)] =
-    &[("podman", "is so much of what a process", "sys_resource"), ("podman", "is so many bytes of what a process", "sys_resource")];
+const LACKING: &[(&str, &str, &str)] = &[
+    ("podman", "is so much of what a process", "sys_resource"),
+    ("podman", "is so many bytes of what a process", "sys_resource"),
+];
 
 #[test]
 fn each_setting_means_the_same_on_each_runtime_that_has_it() {
@@ -62,7 +64,8 @@ fn check(runtime: &str) -> Vec<String> {
         .partition(|(_, told)| told.outcome == "passed");
     complaints.extend(strange.iter().map(|(_, told)| format!("left out: {}", describe(told))));
     let open = open.into_iter().map(|(name, _)| name).collect();
-    complaints.extend(still_open(runtime, open).iter().map(|name| format!("{runtime}: nothing turns red: {name}")));
+    complaints
+        .extend(still_open(runtime, open).iter().map(|name| format!("{runtime}: nothing turns red: {name}")));
     complaints
 }
 
@@ -84,7 +87,8 @@ fn still_open<'a>(runtime: &str, mut open: Vec<&'a String>) -> Vec<&'a String> {
 }
 
 fn holds(told: &&Told) -> bool {
-    let cannot = told.outcome == "skipped" && (told.text.contains(" cannot ") || told.text.contains("has no hardened profile"));
+    let cannot = told.outcome == "skipped"
+        && (told.text.contains(" cannot ") || told.text.contains("has no hardened profile"));
     told.outcome == "passed" || told.outcome == "not_measured" || cannot || told.text.contains("known issue")
 }
 

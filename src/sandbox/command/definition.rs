@@ -94,9 +94,12 @@ const TAKEN: [&str; 6] = ["native", "none", "all", "exit-0", "exit-1", "liar"];
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let is_word = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        let is_word =
+            |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if name.is_empty() || !is_word(&name) {
-            return Err(de::Error::custom(format!("`{name}` is no name: write lower-case letters, digits and hyphens")));
+            return Err(de::Error::custom(format!(
+                "`{name}` is no name: write lower-case letters, digits and hyphens"
+            )));
         }
         if TAKEN.contains(&name.as_str()) {
             return Err(de::Error::custom(format!("the name `{name}` is taken: give the runtime another")));

@@ -27,7 +27,10 @@ pub(super) fn door(
     agent: Option<&Found>,
 ) -> Result<Box<dyn Door>, StartError> {
     let Some(words) = definition.exec.clone() else {
-        return agent.map_or_else(|| Ok(Box::new(Unentered) as _), |agent| Ok(NativeDoor::found(&as_found(agent.pid), agent.pid)?));
+        return agent.map_or_else(
+            || Ok(Box::new(Unentered) as _),
+            |agent| Ok(NativeDoor::found(&as_found(agent.pid), agent.pid)?),
+        );
     };
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
@@ -68,8 +71,7 @@ impl Door for OwnDoor {
         };
         let name = random_word().map_err(NurseryError::System)?;
         let values = self.values.clone().with("exec", name).with_words("command", command);
-        let argv =
-            fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
+        let argv = fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
         let launch = Launch { argv, root: None, beside: self.beside, poisoned: false };
         nursery.make(&Request::Launch(launch), streams)
     }

@@ -12,7 +12,9 @@ use super::oci_seccomp;
 use super::spell::{cannot, named, refused_sysctl, refused_together};
 use crate::sandbox::native;
 use crate::sandbox::runtime::Cannot;
-use crate::spec::{Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User};
+use crate::spec::{
+    Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User,
+};
 use crate::sys::{self, CAPABILITIES};
 
 type Said = Result<(), Cannot>;
@@ -158,7 +160,10 @@ impl Config<'_> {
         let bind = json!({ "destination": target, "type": "bind", "source": target, "options": options });
         let mounts = self.list("/mounts");
         mounts.retain(|mount| mount["destination"] != target || Path::new(target).exists());
-        mounts.iter_mut().filter(|mount| mount["destination"] == target).for_each(|mount| *mount = bind.clone());
+        mounts
+            .iter_mut()
+            .filter(|mount| mount["destination"] == target)
+            .for_each(|mount| *mount = bind.clone());
     }
 
     fn namespaces(&mut self, asked: &Namespaces) -> Said {
@@ -173,7 +178,8 @@ impl Config<'_> {
                 return Err(cannot(self.bundle.definition, &what));
             }
         }
-        let types: Vec<Value> = asked.0.iter().map(|namespace| json!({ "type": oci_name(*namespace) })).collect();
+        let types: Vec<Value> =
+            asked.0.iter().map(|namespace| json!({ "type": oci_name(*namespace) })).collect();
         *self.at("/linux/namespaces") = json!(types);
         Ok(())
     }
@@ -188,9 +194,7 @@ impl Config<'_> {
     }
 
     fn map(&mut self, map: &[IdRange]) {
-        let range = |range: &IdRange| {
-            json!({ "containerID": range.inside, "hostID": range.outside, "size": range.count })
-        };
+        let range = |range: &IdRange| json!({ "containerID": range.inside, "hostID": range.outside, "size": range.count });
         let ranges: Vec<Value> = map.iter().map(range).collect();
         *self.at("/linux/uidMappings") = json!(ranges);
         *self.at("/linux/gidMappings") = json!(ranges);
@@ -237,15 +241,16 @@ impl Config<'_> {
             options.push("rbind".to_owned());
         }
         let source = source.map_or_else(|| kind.to_owned(), |source| source.to_string_lossy().into_owned());
-        let entry = json!({ "destination": mount.target, "type": kind, "source": source, "options": options });
+        let entry =
+            json!({ "destination": mount.target, "type": kind, "source": source, "options": options });
         self.list("/mounts").push(entry);
     }
 
     /// It is made, and the cgroup lets it be used.
     fn device(&mut self, path: &str) -> Said {
-        let found = std::fs::metadata(path).ok().filter(|found| {
-            found.file_type().is_char_device() || found.file_type().is_block_device()
-        });
+        let found = std::fs::metadata(path)
+            .ok()
+            .filter(|found| found.file_type().is_char_device() || found.file_type().is_block_device());
         let found = found.ok_or_else(|| Cannot::because(format!("the host has no device {path}")))?;
         let kind = if found.file_type().is_char_device() { "c" } else { "b" };
         let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
@@ -266,7 +271,9 @@ impl Config<'_> {
                 "memory" => *self.at("/linux/resources/memory/limit") = json!(value),
                 "pids" => *self.at("/linux/resources/pids/limit") = json!(value),
                 // Of a period of 100 ms.
-                "cpu" => *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 }),
+                "cpu" => {
+                    *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 })
+                }
                 _ => self.rlimit(name, value),
             }
         }

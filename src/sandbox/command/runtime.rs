@@ -107,8 +107,9 @@ impl Runtime for CommandLine {
     fn breakages(&self, settings: &Settings, _: &Path) -> Vec<Breakage> {
         let flags = settings.flags.clone().unwrap_or_default();
         let without = |flag: &String| flags.iter().filter(|other| *other != flag).cloned().collect();
-        let left_out =
-            flags.iter().map(|flag| Breakage::flags(format!("{} {flag}: left out", self.name), without(flag)));
+        let left_out = flags
+            .iter()
+            .map(|flag| Breakage::flags(format!("{} {flag}: left out", self.name), without(flag)));
         let missing = self.definition.flags_to_add.iter().filter(|flag| !flags.contains(flag));
         let with = |flag: &String| flags.iter().chain([flag]).cloned().collect();
         let added = missing.map(|flag| Breakage::flags(format!("{} {flag}: added", self.name), with(flag)));
@@ -189,14 +190,23 @@ impl CommandLine {
     }
 
     /// The root filesystem that the launcher prepares.
-    fn root(&self, order: &Order<'_>, place: &Place, config: Option<&Value>) -> Result<PreparedRoot, StartError> {
+    fn root(
+        &self,
+        order: &Order<'_>,
+        place: &Place,
+        config: Option<&Value>,
+    ) -> Result<PreparedRoot, StartError> {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
         let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
         if self.definition.binds_for_itself() {
-            binds.extend(host_binds(order.settings, &std::path::absolute(order.directory).unwrap_or_default()));
+            binds.extend(host_binds(
+                order.settings,
+                &std::path::absolute(order.directory).unwrap_or_default(),
+            ));
         }
         let map = id_map(&self.definition, order.settings)?;
-        let image = map.as_ref().map_or_else(|| Ok(order.image.to_owned()), |map| mapped(order.image, map))?;
+        let image =
+            map.as_ref().map_or_else(|| Ok(order.image.to_owned()), |map| mapped(order.image, map))?;
         Ok(PreparedRoot {
             stage: place.stage.clone(),
             image,
@@ -350,7 +360,8 @@ fn program_path(name: &str) -> String {
 
 /// The image with the owners that its ids are on the host.
 fn mapped(image: &Path, map: &[IdRange]) -> Result<PathBuf, StartError> {
-    let ranges: Vec<(u32, u32, u32)> = map.iter().map(|range| (range.inside, range.outside, range.count)).collect();
+    let ranges: Vec<(u32, u32, u32)> =
+        map.iter().map(|range| (range.inside, range.outside, range.count)).collect();
     Ok(shifted(image, &ranges)?)
 }
 

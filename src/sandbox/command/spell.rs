@@ -94,7 +94,9 @@ impl Speller<'_> {
         network.iter().try_for_each(|network| self.network(*network))?;
         mounts.iter().flatten().try_for_each(|mount| self.mount(mount))?;
         let paths = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-        paths(devices).iter().try_for_each(|path| self.path("devices", spellings.devices.as_deref(), path))?;
+        paths(devices)
+            .iter()
+            .try_for_each(|path| self.path("devices", spellings.devices.as_deref(), path))?;
         paths(read_only).iter().try_for_each(|path| self.read_only(path))?;
         paths(mask).iter().try_for_each(|path| self.mask(path))?;
         limits.iter().try_for_each(|limits| self.limits(limits))?;
@@ -188,7 +190,9 @@ impl Speller<'_> {
         let words = self.spellings.read_only.as_deref();
         let of_kernel = ["/proc/", "/sys/", "/dev/"].iter().any(|place| path.starts_with(place));
         let root = if of_kernel { String::new() } else { fill(&[Word::rootfs()], self.values)?.concat() };
-        self.say("read_only", words, |values| values.with("path", path).with("origin", format!("{root}{path}")))
+        self.say("read_only", words, |values| {
+            values.with("path", path).with("origin", format!("{root}{path}"))
+        })
     }
 
     /// A runtime that knows only one of the two ways is told the rest of all capabilities.

@@ -10,9 +10,9 @@ use crate::sandbox::runtime::Cannot;
 
 /// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
 const PLACEHOLDERS: [&str; 31] = [
-    "NAME", "agent", "bundle", "command", "cpus", "cwd", "env", "exec", "flags", "gid", "id", "image", "inside", "name", "names",
-    "options", "origin", "outside", "count", "path", "percent", "place", "program", "root", "rootfs", "settings", "source", "state", "target", "uid",
-    "value",
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "env", "exec", "flags", "gid", "id", "image",
+    "inside", "name", "names", "options", "origin", "outside", "count", "path", "percent", "place",
+    "program", "root", "rootfs", "settings", "source", "state", "target", "uid", "value",
 ];
 
 /// A placeholder, or the two braces with which Go's templates begin (`docker inspect --format '{{.State.Pid}}'`), which are none.
@@ -113,9 +113,9 @@ fn fill_word(word: &str, values: &Values) -> Result<String, Cannot> {
     });
     match unknown {
         None => Ok(filled.into_owned()),
-        Some(name) => {
-            Err(Cannot::because(format!("its file has `{{{name}}}` in the word `{word}`, where it stands for nothing")))
-        }
+        Some(name) => Err(Cannot::because(format!(
+            "its file has `{{{name}}}` in the word `{word}`, where it stands for nothing"
+        ))),
     }
 }
 
@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn a_placeholder_without_a_meaning_here_is_an_error() {
         let error = fill(&words(&["a={value}"]), &Values::default()).unwrap_err();
-        assert_eq!(error.reason, "its file has `{value}` in the word `a={value}`, where it stands for nothing");
+        assert_eq!(
+            error.reason,
+            "its file has `{value}` in the word `a={value}`, where it stands for nothing"
+        );
     }
 
     #[test]

@@ -40,6 +40,6 @@ pub(in crate::sandbox) use oci_profile::default_profile;
 pub use poison::Poison;
 pub use runtime::Native;
 pub(in crate::sandbox) use runtime::{NativeDoor, start_agent_on};
-pub(in crate::sandbox) use shift::shifted;
 pub use seccomp::{ProfileError, compile as compile_seccomp};
+pub(in crate::sandbox) use shift::shifted;
 pub use survey::kernel_has;
