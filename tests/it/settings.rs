@@ -1,9 +1,10 @@
-//! Each setting of a sandbox on each runtime that is here: the claims of specs/settings hold or are skipped because the runtime cannot set it,
-//! and fail where the setting under test is left out. That is the last one of a claim's `with`; those before it make room for it.
+//! Each setting of a sandbox on each runtime that is here: the claims of specs/settings, and those of tests/settings, which are in the words
+//! of single runtimes, hold or are skipped because the runtime cannot set it, and fail where the setting under test is left out. That is
+//! the last one of a claim's `with`; those before it make room for it.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use airtight::sys::may_give;
@@ -52,7 +53,8 @@ fn each_setting_means_the_same_on_each_runtime_that_has_it() {
 
 /// What is wrong with it.
 fn check(runtime: &str) -> Vec<String> {
-    let whole = judged(Path::new("specs/settings"), runtime);
+    let whole = variant("whole", |_| true);
+    let whole = judged(whole.path(), runtime);
     let left_out = variant("left-out", without);
     let left_out = judged(left_out.path(), runtime);
     let mut complaints: Vec<String> =
@@ -76,7 +78,7 @@ fn still_open<'a>(runtime: &str, mut open: Vec<&'a String>) -> Vec<&'a String> {
         if open.is_empty() {
             break;
         }
-        let folder = variant("otherwise", |with| otherwise(with, setting, value));
+        let folder = variant("otherwise", |claim| otherwise(claim, setting, value));
         let told = judged(folder.path(), runtime);
         let is_about = |name: &&String| told.get(*name).is_some_and(|told| told.outcome != "skipped");
         can_be_otherwise.extend(open.iter().filter(|name| is_about(name)));
@@ -114,10 +116,10 @@ fn judged(folder: &Path, runtime: &str) -> BTreeMap<String, Told> {
     told.into_iter().map(|told| (name(&told), told)).collect()
 }
 
-/// The specs with every claim's `with` changed; claims for which there is nothing to change are left out.
+/// The specs with every claim changed; those for which there is nothing to change are left out.
 fn variant(name: &str, change: impl Fn(&mut Mapping) -> bool) -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
-    for entry in fs::read_dir("specs/settings").unwrap() {
+    for entry in ["specs/settings", "tests/settings"].into_iter().flat_map(|place| fs::read_dir(place).unwrap()) {
         let path = entry.unwrap().path();
         let target = folder.path().join(path.file_name().unwrap());
         if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -129,31 +131,30 @@ fn variant(name: &str, change: impl Fn(&mut Mapping) -> bool) -> tempfile::TempD
     folder
 }
 
-fn rewrite(path: &PathBuf, target: &Path, change: &impl Fn(&mut Mapping) -> bool) {
+fn rewrite(path: &Path, target: &Path, change: &impl Fn(&mut Mapping) -> bool) {
     let mut spec: Value = serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let claims = spec["claims"].as_mapping_mut().unwrap();
-    claims.retain(|_, claim| {
-        let with = claim.get_mut("with").and_then(Value::as_mapping_mut);
-        let changed = with.is_some_and(change);
-        if claim.get("with").and_then(Value::as_mapping).is_some_and(Mapping::is_empty) {
-            claim.as_mapping_mut().unwrap().remove("with");
-        }
-        changed
-    });
+    claims.retain(|_, claim| change(claim.as_mapping_mut().unwrap()));
     if !claims.is_empty() {
         fs::write(target, serde_yaml::to_string(&spec).unwrap()).unwrap();
     }
 }
 
 /// The last setting is left out.
-fn without(with: &mut Mapping) -> bool {
-    let last = with.keys().last().cloned();
-    last.is_some_and(|key| with.shift_remove(&key).is_some())
+fn without(claim: &mut Mapping) -> bool {
+    let Some(with) = claim.get_mut("with").and_then(Value::as_mapping_mut) else { return false };
+    let last = with.keys().last().cloned().unwrap();
+    with.shift_remove(&last);
+    if with.is_empty() {
+        claim.remove("with");
+    }
+    true
 }
 
-/// The last setting, if it is this one, is this value.
-fn otherwise(with: &mut Mapping, setting: &str, value: &str) -> bool {
+/// The last setting, if it is this one, has this value.
+fn otherwise(claim: &mut Mapping, setting: &str, value: &str) -> bool {
     let value: Value = serde_yaml::from_str(value).unwrap();
+    let Some(with) = claim.get_mut("with").and_then(Value::as_mapping_mut) else { return false };
     let Some((key, given)) = with.iter_mut().last() else { return false };
     let is_other = key.as_str() == Some(setting) && *given != value;
     if is_other {
