@@ -13,6 +13,7 @@ mod prove;
 mod run;
 mod runtime;
 mod schema;
+mod verify;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ struct Arguments {
 enum Command {
     /// Judge the claims of specs on real sandboxes
     Run(run::Run),
+    /// Judge the claims that only look on a container that runs already, and change nothing in it
+    Verify(verify::Verify),
     /// Judge every claim again in sandboxes broken on purpose, and say what each of them catches
     Prove(prove::Prove),
     /// Read specs and say what is wrong with them, without running anything
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run),
+        Command::Verify(verify) => verify::run(verify),
         Command::Prove(prove) => return prove::run(prove),
         Command::Check(check) => check::run(check),
         Command::List(list) => list::run(list),

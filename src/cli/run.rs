@@ -51,7 +51,7 @@ pub(super) struct Run {
 
 /// A report's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people
     Pretty,
     /// One JSON object a line

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::file::SpecFile;
-use super::needs::{self, Skip};
+use super::needs::{self, INSIDE, Skip};
 use super::select::{Choice, choose};
 use super::test::Test;
 use crate::sandbox::{self, Runtime};
@@ -116,7 +116,7 @@ impl Plan {
     fn entry(&self, test: &Test, group: usize, file: &Arc<SpecFile>) -> Entry {
         Entry {
             name: test.name.clone(),
-            skip: skip(test).or_else(|| self.risk(test)),
+            skip: skip(test).or_else(|| self.risk(test)).or_else(|| watching(test)),
             group,
             file: Arc::clone(file),
             place: (test.scenario, test.claim),
@@ -168,6 +168,21 @@ impl Plan {
             format!("on {} this would be done to the host itself; --allow-risky does it", test.runtime.name())
         };
         risky.then(|| Skip { need: "risk".to_owned(), reason: reason() })
+    }
+}
+
+/// What runs already is only looked at, and from outside.
+fn watching(test: &Test) -> Option<Skip> {
+    let skip = |reason: String| Some(Skip { need: INSIDE.to_owned(), reason });
+    if !test.runtime.is_attached() {
+        None
+    } else if !test.only_observes() {
+        skip("it does something, and what runs already is only looked at".to_owned())
+    } else if test.scenario().sandboxes.len() > 1 {
+        skip("it speaks of several sandboxes".to_owned())
+    } else {
+        let inside = test.needs_to_be_inside();
+        inside.and_then(|fact| skip(format!("`{fact}` is told only by a process inside, and none is put there")))
     }
 }
 

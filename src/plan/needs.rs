@@ -38,8 +38,11 @@ impl Skip {
 /// What stands in a skip's need where a defect is known.
 pub const KNOWN_ISSUE: &str = "known issue";
 
+/// What stands in a skip's need where only a process inside could measure.
+pub(super) const INSIDE: &str = "inside";
+
 /// The first words of all needs.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 12] = [
     "all",
     "kernel",
     "cgroup",
@@ -51,6 +54,7 @@ const WORDS: [&str; 11] = [
     "config",
     "image",
     "risk",
+    INSIDE,
 ];
 
 /// Says what is wrong with a list of requirements: a misspelt one would require nothing.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::fact::View;
 use crate::sandbox::Runtime;
 use crate::spec::{Action, Asked, Claim, Expected, Scenario, Settings, Spec};
 
@@ -110,6 +111,16 @@ impl Test {
     pub fn only_joins(&self) -> bool {
         let mut actions = self.claim().steps.iter().filter_map(|step| step.action.as_ref());
         actions.all(|action| matches!(action, Action::Join { .. }))
+    }
+
+    /// The first thing that only a process inside could tell or try, if there is one.
+    pub fn needs_to_be_inside(&self) -> Option<String> {
+        let steps = self.claim().steps.iter().flat_map(|step| &step.seen);
+        let seen = self.claim().given.iter().chain(steps).filter(|seen| matches!(seen.view, View::Inside(_)));
+        seen.flat_map(|seen| &seen.facts).find_map(|expected| match expected.subject {
+            Asked::Attempt(attempt) => Some(format!("attempts.{}", attempt.name)),
+            Asked::Fact(fact) => (!fact.same_outside).then(|| fact.name.to_owned()),
+        })
     }
 
     fn seen(&self) -> impl Iterator<Item = &Expected> {

@@ -3,6 +3,7 @@
 //! A [`Runtime`] says what it can express and starts a [`Sandbox`]; that has a first process, which by default is the agent,
 //! and a door through which further processes enter. All processes are made by the [`Nursery`].
 
+mod attached;
 mod bait;
 mod command;
 mod host;
@@ -16,6 +17,7 @@ mod runtime;
 mod streams;
 mod vouch;
 
+pub use attached::Attached;
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};

@@ -79,11 +79,23 @@ impl Reporter for Nursed {
     }
 }
 
+/// The door of a sandbox that is only looked at.
+#[derive(Debug)]
+struct Shut;
+
+impl Door for Shut {
+    fn enter(&self, _: &Nursery, _: &Role, _: [i32; 3]) -> Result<Process, NurseryError> {
+        Err(NurseryError::Unexpected("nothing is let into a sandbox that is only looked at".to_owned()))
+    }
+}
+
 /// What the first process is to the host.
 #[derive(Debug)]
 enum Voice {
     Agent { channel: Channel, stderr: OwnedFd },
     Command(Box<Commanded>),
+    /// It was there before, and says nothing.
+    Watched,
 }
 
 /// A further agent in a sandbox.
@@ -113,10 +125,24 @@ impl Sandbox {
         Self { first, found: None, voice: Voice::Command(Box::new(command)), door }
     }
 
+    /// A sandbox that is only looked at.
+    pub(super) fn watched(first: Process) -> Self {
+        Self { first, found: None, voice: Voice::Watched, door: Box::new(Shut) }
+    }
+
+    /// Whether it is.
+    pub const fn is_watched(&self) -> bool {
+        matches!(self.voice, Voice::Watched)
+    }
+
     /// Waits until it is set up, which its agent's hello says, or the nursery of a command. Questions to the agent need not wait
     /// for this; everything else must, since a sandbox that is half made cannot be entered.
     pub fn ready(&mut self, deadline: Instant) -> Result<(), StartError> {
-        let Voice::Agent { channel, .. } = &mut self.voice else { return Ok(self.first.ready(deadline)?) };
+        let channel = match &mut self.voice {
+            Voice::Agent { channel, .. } => channel,
+            Voice::Command(_) => return Ok(self.first.ready(deadline)?),
+            Voice::Watched => return Ok(()),
+        };
         if channel.greeted() {
             return Ok(());
         }
@@ -136,7 +162,7 @@ impl Sandbox {
     pub fn agent(&mut self) -> Option<&mut Channel> {
         match &mut self.voice {
             Voice::Agent { channel, .. } => Some(channel),
-            Voice::Command(_) => None,
+            Voice::Command(_) | Voice::Watched => None,
         }
     }
 
@@ -144,7 +170,7 @@ impl Sandbox {
     pub fn command(&mut self) -> Option<(&mut Commanded, &Process)> {
         match &mut self.voice {
             Voice::Command(command) => Some((command, &self.first)),
-            Voice::Agent { .. } => None,
+            Voice::Agent { .. } | Voice::Watched => None,
         }
     }
 
@@ -152,7 +178,7 @@ impl Sandbox {
     pub fn complaints(&self) -> String {
         match &self.voice {
             Voice::Agent { stderr, .. } => drain(stderr),
-            Voice::Command(_) => String::new(),
+            Voice::Command(_) | Voice::Watched => String::new(),
         }
     }
 

@@ -47,6 +47,19 @@ pub trait Runtime: Send + Sync {
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
 
+    /// Whether its sandbox runs already, and is only looked at.
+    fn is_attached(&self) -> bool {
+        false
+    }
+
+    /// The PID of the first process of a sandbox of this name that runs already, as the runtime itself says.
+    ///
+    /// # Errors
+    /// It cannot be asked, or knows of none.
+    fn pid_of(&self, _name: &str) -> Result<i32, String> {
+        Err(format!("{} keeps no sandboxes that could be named", self.name()))
+    }
+
     /// Whether airtight knows how to break its sandboxes. What is claimed of others cannot be proven.
     fn is_breakable(&self) -> bool {
         true

@@ -52,6 +52,8 @@ pub(super) struct Definition {
     /// What it says of a sandbox, by the names under which claims ask for it.
     #[serde(default)]
     pub(super) reports: IndexMap<String, ReportForm>,
+    /// Where it keeps what it knows of sandboxes that others have it run.
+    pub(super) state: Option<String>,
     /// The command line that ends the sandbox, and removes what a daemon keeps of it.
     pub(super) delete: Option<Vec<Word>>,
     /// The command line that prints the names of all sandboxes that it keeps, one a line.

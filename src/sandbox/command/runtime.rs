@@ -19,8 +19,10 @@ use super::ids::{id_map, root_of};
 use super::luggage::luggage;
 use super::manual::manual;
 use super::oci::Bundle;
+use super::report::Asking;
 use super::spell::{Spelled, spell};
 use super::words::{Values, Word, fill};
+use crate::fact::Reporter as _;
 use crate::sandbox::launcher::STATE;
 use crate::sandbox::native::{Breakage, root::ROOT, shifted};
 use crate::sandbox::nursery::{HostView, Launch, Nursery, NurseryError, PreparedRoot, Process, Request};
@@ -97,6 +99,19 @@ impl Runtime for CommandLine {
         let place = Place::new(Path::new("/"), "airtight");
         let values = self.values(&place).with("agent", "/").with("image", "airtight");
         self.written(&settings, None, &values, &[], &Value::Null).map(drop)
+    }
+
+    fn pid_of(&self, name: &str) -> Result<i32, String> {
+        self.is_there().map_err(|cannot| cannot.reason)?;
+        let place = Place::new(Path::new("/"), name);
+        let state = self.definition.state.clone().unwrap_or_default();
+        let values = self.values(&place).with("state", state);
+        let forms = &self.definition.reports;
+        let name = forms.iter().find(|(_, form)| form.pid.is_some()).map(|(name, _)| name);
+        let name = name.ok_or_else(|| format!("{} does not report PIDs", self.name))?;
+        let asking = Asking { forms: forms.clone(), values, beside: None };
+        let pid = asking.report(name)?.pid.filter(|pid| *pid > 0).ok_or("it does not run")?;
+        i32::try_from(pid).map_err(|_| format!("{pid} is no PID"))
     }
 
     fn is_breakable(&self) -> bool {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use rustix::process::pidfd_send_signal;
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::farewell::Farewell;
 use super::protocol::{Launch, Report, Request};
@@ -222,6 +222,8 @@ pub struct Process {
     pidfd: OwnedFd,
     report: OwnedFd,
     last: Mutex<Last>,
+    /// It was not made by the nursery: it is looked at, and nothing is done to it.
+    watched: Option<OwnedFd>,
 }
 
 /// What has been said last of a process.
@@ -246,7 +248,7 @@ impl Process {
             match serde_json::from_slice(&packet.bytes) {
                 Ok(Report::Born { pid }) => {
                     let pidfd = packet.fds.into_iter().next().ok_or(NurseryError::Gone)?;
-                    return Ok(Self { pid, pidfd, report, last: Mutex::new(last) });
+                    return Ok(Self { pid, pidfd, report, last: Mutex::new(last), watched: None });
                 }
                 Ok(Report::Ready) => last.ready = true,
                 Ok(Report::Failed(failure)) => return Err(NurseryError::Setup(failure)),
@@ -254,6 +256,16 @@ impl Process {
             }
         }
         Err(NurseryError::Late)
+    }
+
+    /// A process that is there already. It is never signalled, and how it ends is not known.
+    pub(in crate::sandbox) fn watch(pid: i32) -> Result<Self, Failure> {
+        let named = rustix::process::Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH);
+        let pidfd = named.and_then(|named| pidfd_open(named, PidfdFlags::empty()));
+        let pidfd = pidfd.map_err(|errno| Failure::from_io("pidfd_open", &[&pid], &errno.into()))?;
+        // Nobody reports of it, and nobody hangs up.
+        let (report, silent) = sys::socket_pair()?;
+        Ok(Self { pid, pidfd, report, last: Mutex::default(), watched: Some(silent) })
     }
 
     /// Its PID in the runner's PID namespace. It is not given to another process before [`Process::ended`] says so.
@@ -275,6 +287,9 @@ impl Process {
 
     /// Sends a signal; one to a process that has ended is lost, as a signal always may be.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        if self.watched.is_some() {
+            return Err(Failure::new("pidfd_send_signal", &[&self.pid, &signal], nix::errno::Errno::EPERM));
+        }
         let number = rustix::process::Signal::from_named_raw(signal as i32);
         let Some(number) = number else { return Ok(()) };
         match pidfd_send_signal(&self.pidfd, number) {
@@ -323,7 +338,7 @@ impl Process {
 
     /// Kills it and waits until it is gone, however it ended: the pidfd says so before the nursery does.
     pub fn end(&self, deadline: Instant) {
-        loop {
+        while self.watched.is_none() {
             // Sent again, should it fail for another reason than that the process is gone.
             let _ = self.signal(Signal::SIGKILL);
             let now = Instant::now();
