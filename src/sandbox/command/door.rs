@@ -147,3 +147,16 @@ impl Door for Unentered {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_maps_are_read_as_the_kernel_writes_them() {
+        let check = |text: &str, expected: &[(u32, u32, u32)]| assert_eq!(ranges(text), expected, "{text:?}");
+        check("         0     100000      65536\n", &[(0, 100_000, 65_536)]);
+        check("0 0 1\n 70000 7 2\n", &[(0, 0, 1), (70_000, 7, 2)]);
+        check("", &[]);
+    }
+}

@@ -33,3 +33,38 @@ fn takes(definition: &Definition, map: &[IdRange]) -> bool {
 pub(super) fn root_of(map: &[IdRange]) -> Option<u32> {
     map.iter().find(|range| range.inside == 0).map(|range| range.outside)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition(rest: &str) -> Definition {
+        let text = "{ runtime: x, about: x, program: x, version: { run: [], matches: x }, run: [], ";
+        serde_yaml::from_str(&format!("{text}{rest} }}")).unwrap()
+    }
+
+    #[test]
+    fn a_map_is_told_to_who_takes_one() {
+        let check = |definition: &Definition, settings: &str, expected: Result<Option<u32>, &str>| {
+            let settings: Settings = serde_yaml::from_str(settings).unwrap();
+            let map = id_map(definition, &settings);
+            let root = map.map(|map| map.as_deref().and_then(root_of)).map_err(|cannot| cannot.reason);
+            assert_eq!(root, expected.map_err(str::to_owned), "{settings:?}");
+        };
+        let bundle = definition("rootfs: bundle");
+        check(&bundle, "{}", Ok(None));
+        check(&bundle, "{ new: [pid] }", Ok(None));
+        check(&bundle, "{ new: [user] }", Ok(Some(100_000)));
+        check(&bundle, "{ user: { map: [{ inside: 0, outside: 7, count: 1 }] } }", Ok(Some(7)));
+        check(&bundle, "{ user: { map: [{ inside: 1, outside: 7, count: 1 }] } }", Ok(None));
+        let shared = "{ new: [pid], user: { map: [{ inside: 0, outside: 7, count: 1 }] } }";
+        check(&bundle, shared, Err("x cannot set `user.map` without a user namespace of its own"));
+        let one = definition("rootfs: directory, settings: { map_from_zero: ['{outside}'] }");
+        check(&one, "{ user: { map: [{ inside: 0, outside: 7, count: 1 }] } }", Ok(Some(7)));
+        let refused = "{ user: { map: [{ inside: 1, outside: 7, count: 1 }] } }";
+        check(&one, refused, Err("x cannot set `user.map`"));
+        let none = definition("rootfs: directory, cannot: { user.map: it has no word for it }");
+        check(&none, refused, Err("x cannot set `user.map`: it has no word for it"));
+        check(&none, "{ new: [user] }", Ok(None));
+    }
+}
