@@ -19,7 +19,9 @@ use crate::runs::{Told, run};
 const OTHERWISE: &[&str] = &[
     "{ new: [mount, pid, uts, ipc] }",
     "{ new: [mount, pid, uts, ipc, net] }",
+    "{ new: [mount, pid, uts, ipc, net, cgroup] }",
     "{ new: [mount, pid, user] }",
+    "{ new: [mount, pid, uts, user] }",
     "{ no_new_privs: true }",
     "{ no_new_privs: false }",
     // A filter without it is only for who has rights over the namespace.
@@ -125,7 +127,9 @@ fn judged(folder: &Path, runtime: &str) -> BTreeMap<String, Told> {
 /// The specs with every claim changed; those for which there is nothing to change are left out.
 fn variant(name: &str, change: impl Fn(&mut Mapping) -> bool) -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
-    for entry in ["specs/settings", "tests/settings"].into_iter().flat_map(|place| fs::read_dir(place).unwrap()) {
+    for entry in
+        ["specs/settings", "tests/settings"].into_iter().flat_map(|place| fs::read_dir(place).unwrap())
+    {
         let path = entry.unwrap().path();
         let target = folder.path().join(path.file_name().unwrap());
         if path.extension().is_some_and(|extension| extension == "yaml") {
