@@ -2,12 +2,14 @@
 
 mod check;
 mod clean;
+mod diff;
 mod exit;
 mod explain;
 pub mod image;
 mod interrupt;
 mod list;
 mod loading;
+mod named;
 mod probe;
 mod prove;
 mod run;
@@ -46,6 +48,8 @@ enum Command {
     Run(run::Run),
     /// Judge the claims that only look on a container that runs already, and change nothing in it
     Verify(verify::Verify),
+    /// Judge the claims of specs on two runtimes, and say only where these differ
+    Diff(diff::Compare),
     /// Judge every claim again in sandboxes broken on purpose, and say what each of them catches
     Prove(prove::Prove),
     /// Read specs and say what is wrong with them, without running anything
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
     let exit = match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Verify(verify) => verify::run(verify),
+        Command::Diff(compare) => diff::run(compare),
         Command::Prove(prove) => return prove::run(prove),
         Command::Check(check) => check::run(check),
         Command::List(list) => list::run(list),

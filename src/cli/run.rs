@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Loaded, end_cleanly_on_signals, load};
+use super::{Exit, Loaded, end_cleanly_on_signals, load, named};
 use crate::engine::{Engine, Keep, Listener, Options};
 use crate::plan::{Choice, Plan, check_required};
-use crate::report::{Json, Pretty};
-use crate::sandbox::{self, Nursery, Runtime};
+use crate::report::file::{Files, Place};
+use crate::report::matrix::SideBySide;
+use crate::report::{All, Json, Pretty};
+use crate::sandbox::{Nursery, Runtime};
 
 /// Judge the claims of specs on real sandboxes
 #[derive(Debug, Args)]
@@ -21,8 +23,10 @@ pub(super) struct Run {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// The runtimes to run on; `all` are all but `none`, which is no sandbox [default: what the spec names, else native].
-    /// `exit-0`, `exit-1` and `liar` are no sandboxes either: they do nothing or lie, and no claim passes there
+    /// The runtimes to run on, with commas or several times; `all` are those that are usable here [default: what the spec
+    /// names, else native]. A spec that names runtimes itself is run on those of them that are asked for. What is no sandbox
+    /// must be named: `none`; and `exit-0`, `exit-1` and `liar`, which do nothing or lie, so that no claim passes there.
+    /// With several, the claims are told as a matrix
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     runtime: Vec<String>,
     /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
@@ -37,6 +41,10 @@ pub(super) struct Run {
     /// How to tell what became of the claims
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
+    /// Write a report of the whole run to a file, as well: `html`, one page for a browser, or `json`; may be given several
+    /// times
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<Place>,
     /// Fail where this need is not met instead of skipping: a need's first word (`root`, `image`, `program`), the whole need,
     /// or `all`; `-NEED` takes one out again (`all,-unprivileged`); also from `AIRTIGHT_REQUIRE`
     #[arg(
@@ -68,8 +76,8 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     check_required(&arguments.require).map_err(|error| Exit::Wrong.telling(&error))?;
-    let runtimes = runtimes(&arguments.runtime)?;
-    let plan = plan(runtimes, arguments)?;
+    let runtimes = named::all(&arguments.runtime)?;
+    let plan = plan(&runtimes, arguments)?;
     let options = Options {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
         required: arguments.require.clone(),
@@ -77,11 +85,8 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
         share: !arguments.apart,
     };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
-    let mut listener: Box<dyn Listener> = match arguments.format {
-        Format::Pretty => Box::new(Pretty::new(&plan, engine.required().to_vec())),
-        Format::Json => Box::new(Json::default()),
-    };
-    let summary = engine.run(&plan, listener.as_mut());
+    let mut listener = listener(arguments, &plan, &runtimes);
+    let summary = engine.run(&plan, &mut listener);
     let exit = Exit::of(&summary);
     Ok(match listener.lost() {
         Some(error) => exit.or_broken().telling(&format!("the report could not be written: {error}")),
@@ -89,32 +94,31 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     })
 }
 
-fn plan(runtimes: Vec<&'static dyn Runtime>, arguments: &Run) -> Result<Plan, Exit> {
+/// What is told on the terminal, and then the files.
+fn listener(arguments: &Run, plan: &Plan, runtimes: &[&'static dyn Runtime]) -> All {
+    let names: Vec<&str> = runtimes.iter().map(|runtime| runtime.name()).collect();
+    let told: Box<dyn Listener> = match arguments.format {
+        Format::Pretty if names.len() > 1 => Box::new(SideBySide::new(plan, &names)),
+        Format::Pretty => Box::new(Pretty::new(plan, arguments.require.clone())),
+        Format::Json => Box::new(Json::default()),
+    };
+    let mut all = All(vec![told]);
+    if !arguments.reports.is_empty() {
+        all.0.push(Box::new(Files::new(plan, &names, arguments.reports.clone())));
+    }
+    all
+}
+
+fn plan(runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
     let (claims, tags) = (arguments.claims.clone(), arguments.tags.clone());
-    let mut plan = Plan::new(Choice { claims, tags, runtimes, allow_risky: arguments.allow_risky });
+    let mut plan =
+        Plan::new(Choice { claims, tags, runtimes: runtimes.to_vec(), allow_risky: arguments.allow_risky });
     load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
     plan.check_names().map_err(|error| Exit::Wrong.telling(&error))?;
     if plan.entries.is_empty() {
         return Err(Exit::Wrong.telling(&"no claim is chosen: nothing would be checked"));
     }
     Ok(plan)
-}
-
-/// The runtimes of these names. `none` is never meant unless it is named.
-fn runtimes(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
-    if names.iter().any(|name| name == "all") {
-        let all = sandbox::names().into_iter().filter_map(|name| sandbox::by_name(&name));
-        return Ok(all.filter(|runtime| runtime.isolates()).collect());
-    }
-    let pretender = |name: &String| {
-        let mut all = sandbox::pretenders().into_iter().map(|(_, pretender)| pretender);
-        all.find(|pretender| pretender.name() == name)
-    };
-    let find = |name: &String| {
-        let unknown = || format!("unknown runtime `{name}`; there are {}", sandbox::names().join(", "));
-        sandbox::by_name(name).or_else(|| pretender(name)).ok_or_else(|| Exit::Wrong.telling(&unknown()))
-    };
-    names.iter().map(find).collect()
 }
 
 pub(super) fn cpus() -> usize {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::outcome::{Outcome, Summary};
+use crate::judge::Observations;
 use crate::plan::{Entry, Test};
 
 /// Something that happened.
@@ -21,6 +22,8 @@ pub enum Event<'a> {
         test: Option<&'a Test>,
         /// What became of it.
         outcome: &'a Outcome,
+        /// What was observed at its last look; nothing where it was not run.
+        observed: &'a Observations,
         /// How long it took.
         took: Duration,
     },

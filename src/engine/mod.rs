@@ -4,6 +4,7 @@ mod action;
 mod claim;
 mod confirm;
 mod control;
+pub mod date;
 mod event;
 mod idle;
 mod images;

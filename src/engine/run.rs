@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::claim;
+use super::date;
 use super::event::{Event, Listener};
 use super::idle::Idle;
 use super::images::Images;
@@ -17,6 +18,7 @@ use super::stage::Stage;
 use super::trial::{Making, Trial};
 use crate::fact::Answer;
 use crate::image::ImageError;
+use crate::judge::Observations;
 use crate::plan::{Entry, Group, KNOWN_ISSUE, Plan, Skip, Test};
 use crate::sandbox::Nursery;
 use crate::spec::KnownIssue;
@@ -74,10 +76,8 @@ impl Engine {
         tell(&telling, |telling| telling.listener.hear(&Event::Started { tests: plan.entries.len() }));
         for entry in &plan.entries {
             if let Some(skip) = &entry.skip {
-                let outcome = Outcome::Skipped(skip.clone());
-                tell(&telling, |telling| {
-                    telling.ended(entry, entry.open().as_ref(), &outcome, Instant::now());
-                });
+                let end = End::without_look(Outcome::Skipped(skip.clone()));
+                tell(&telling, |telling| telling.ended(entry, entry.open().as_ref(), &end));
             }
         }
         let started = || (self.nursery.sandboxes(), self.controls_started.load(Ordering::Relaxed));
@@ -95,10 +95,12 @@ impl Engine {
     fn run_groups(&self, plan: &Plan, telling: &Mutex<Telling<'_>>) {
         let groups = if self.options.share { plan.groups() } else { plan.apart() };
         Self::side_by_side(&groups, self.jobs(), |group| {
-            self.run_group(plan, group, Making::default(), |place, test, outcome, began| {
+            self.run_group(plan, group, Making::default(), |place, test, mut end| {
                 let entry = &plan.entries[place];
-                let outcome = test.map_or_else(|_| outcome.clone(), |test| with_known_issues(outcome, test));
-                tell(telling, |telling| telling.ended(entry, test, &outcome, began));
+                if let Ok(test) = test {
+                    end.outcome = with_known_issues(end.outcome, test);
+                }
+                tell(telling, |telling| telling.ended(entry, test, &end));
             });
         });
     }
@@ -113,8 +115,8 @@ impl Engine {
         heard: impl Fn(&Trial<'_>, usize, &Outcome) + Sync,
     ) {
         Self::side_by_side(trials, jobs, |trial| {
-            self.run_group(plan, &trial.group, trial.making, |place, _, outcome, _| {
-                heard(trial, place, outcome);
+            self.run_group(plan, &trial.group, trial.making, |place, _, end| {
+                heard(trial, place, &end.outcome);
             });
         });
         self.idle.end();
@@ -142,7 +144,7 @@ impl Engine {
         plan: &Plan,
         group: &Group,
         making: Making<'_>,
-        mut ended: impl FnMut(usize, Result<&Test, &String>, &Outcome, Instant),
+        mut ended: impl FnMut(usize, Result<&Test, &String>, End),
     ) {
         let mut stage: Option<Stage<'_>> = None;
         // Whether the stage's sandboxes have served well, so that others may have them.
@@ -153,34 +155,35 @@ impl Engine {
                 Ok(test) => Arc::new(test),
                 Err(reason) => {
                     let outcome = Outcome::Broken(Trouble::saying(&reason));
-                    ended(place, Err(&reason), &outcome, began);
+                    ended(place, Err(&reason), End::without_look(outcome));
                     continue;
                 }
             };
             let on = stage.get_or_insert_with(|| Stage::new(self, Arc::clone(&test), making));
             on.turn_to(Arc::clone(&test));
-            let outcome = self.run_test(on, &test);
+            let (outcome, observed) = self.run_test(on, &test);
             if may_have_harmed(&test, &outcome) {
                 stage = None;
             }
             served &= stage.is_none() || outcome.trouble().is_none();
-            ended(place, Ok(&test), &outcome, began);
+            ended(place, Ok(&test), End { outcome, observed, began });
         }
         if let Some(stage) = stage.filter(|_| served) {
             stage.hand_on();
         }
     }
 
-    fn run_test(&self, stage: &mut Stage<'_>, test: &Test) -> Outcome {
+    fn run_test(&self, stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations) {
         let told = catch_unwind(AssertUnwindSafe(|| {
             let (mut outcome, observations) = claim::run(stage, test);
             if let Outcome::Failed(trouble) | Outcome::Broken(trouble) = &mut outcome {
                 trouble.kept = self.options.keep.evidence(stage, test, trouble, &observations);
             }
-            outcome
+            (outcome, observations)
         }));
         told.unwrap_or_else(|_| {
-            Outcome::Broken(Trouble::saying("airtight itself panicked; please report it"))
+            let outcome = Outcome::Broken(Trouble::saying("airtight itself panicked; please report it"));
+            (outcome, Observations::default())
         })
     }
 
@@ -236,6 +239,20 @@ fn may_have_harmed(test: &Test, outcome: &Outcome) -> bool {
     }
 }
 
+/// What became of a test, with what was observed last.
+struct End {
+    outcome: Outcome,
+    observed: Observations,
+    began: Instant,
+}
+
+impl End {
+    /// Of a test for which nobody looked.
+    fn without_look(outcome: Outcome) -> Self {
+        Self { outcome, observed: Observations::default(), began: Instant::now() }
+    }
+}
+
 /// Who is told, one at a time.
 struct Telling<'a> {
     listener: &'a mut dyn Listener,
@@ -244,9 +261,11 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    fn ended(&mut self, entry: &Entry, test: Result<&Test, &String>, outcome: &Outcome, began: Instant) {
+    fn ended(&mut self, entry: &Entry, test: Result<&Test, &String>, end: &End) {
+        let End { outcome, observed, began } = end;
         self.summary.count(outcome, self.required);
-        self.listener.hear(&Event::Ended { entry, test: test.ok(), outcome, took: began.elapsed() });
+        let took = began.elapsed();
+        self.listener.hear(&Event::Ended { entry, test: test.ok(), outcome, observed, took });
     }
 }
 
@@ -255,12 +274,11 @@ fn tell<'a>(telling: &Mutex<Telling<'a>>, what: impl FnOnce(&mut Telling<'a>)) {
 }
 
 /// A known defect must keep failing: its claim is skipped while it does, and red once it holds or the day is past.
-fn with_known_issues(outcome: &Outcome, test: &Test) -> Outcome {
-    let outcome = outcome.clone();
+fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
     let Some(issue) = test.claim().known_issues.iter().find(|issue| applies(issue, test)) else {
         return outcome;
     };
-    let expired = issue.until.as_ref().is_some_and(|until| today().as_str() > until.as_str());
+    let expired = issue.until.as_ref().is_some_and(|until| date::today().as_str() > until.as_str());
     match outcome {
         Outcome::Passed => Outcome::Failed(Trouble::saying(format!(
             "the known issue no longer shows: the claim holds; remove `known_issue` ({})",
@@ -285,21 +303,4 @@ fn applies(issue: &KnownIssue, test: &Test) -> bool {
     let release = release.unwrap_or_default();
     let fits = |glob: &String| glob::Pattern::new(glob).is_ok_and(|glob| glob.matches(&release));
     runtime && issue.kernel.as_ref().is_none_or(fits)
-}
-
-/// Today in UTC, as `2027-01-31`.
-fn today() -> String {
-    let seconds =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut days = i64::try_from(seconds / 86_400).unwrap_or(0) + 719_468;
-    // Days to a civil date, by Howard Hinnant's algorithm (http://howardhinnant.github.io/date_algorithms.html).
-    let era = days.div_euclid(146_097);
-    days -= era * 146_097;
-    let year_of_era = (days - days / 1460 + days / 36_524 - days / 146_096) / 365;
-    let day_of_year = days - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }

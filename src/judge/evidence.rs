@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::expect::describe_view;
 use crate::fact::{Query, Value, View};
-use crate::spec::Asked;
+use crate::spec::{Asked, Expected, Seen};
 
 use super::observations::Observations;
+use super::queries::query;
 
 /// What was seen from one viewpoint.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +20,29 @@ pub struct Evidence {
     pub value: Option<Value>,
     /// A remark: `the same`, or why nothing was observed.
     pub note: String,
+}
+
+/// What was observed of each fact that something is expected of, from the viewpoint of the expectation: what stands behind a claim that
+/// holds. Left out is what was not looked at, or of which the last look is another's.
+pub fn readings<'a>(seen: impl IntoIterator<Item = &'a Seen>, observations: &Observations) -> Vec<Evidence> {
+    let facts = seen.into_iter().flat_map(|seen| seen.facts.iter().map(move |fact| (&seen.view, fact)));
+    let mut all: Vec<Evidence> = Vec::new();
+    for reading in facts.filter_map(|(view, expected)| reading(view, expected, observations)) {
+        if !all.contains(&reading) {
+            all.push(reading);
+        }
+    }
+    all
+}
+
+fn reading(view: &View, expected: &Expected, observations: &Observations) -> Option<Evidence> {
+    let query = query(expected);
+    observations.get(view, &query)?;
+    let (value, note) = match observations.value(&expected.subject, &query, view) {
+        Ok(value) => (Some(value), String::new()),
+        Err(reason) => (None, reason),
+    };
+    Some(Evidence { view: describe_view(view), fact: name(&query), value, note })
 }
 
 /// What was seen of a query from every viewpoint, narrowed to the field that was judged.

@@ -6,7 +6,7 @@ mod observations;
 mod queries;
 mod verdict;
 
-pub use evidence::Evidence;
+pub use evidence::{Evidence, readings};
 pub use observations::Observations;
 pub use queries::{needs_sandboxes, queries};
 pub use verdict::{Finding, Verdict, judge, judge_command, judge_value};

@@ -66,6 +66,16 @@ pub enum PlanError {
 }
 
 impl Entry {
+    /// What makes its sandboxes.
+    pub fn runtime(&self) -> &'static dyn Runtime {
+        self.runtime
+    }
+
+    /// Its name without the runtime: the same for one claim on each of them.
+    pub fn claim(&self) -> &str {
+        self.name.strip_suffix(&format!(" [{}]", self.runtime.name())).unwrap_or(&self.name)
+    }
+
     /// The test with its spec, or why that cannot be read any more.
     pub fn open(&self) -> Result<Test, String> {
         let spec = self.file.spec()?;

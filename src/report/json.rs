@@ -52,7 +52,7 @@ impl Listener for Json {
     fn hear(&mut self, event: &Event<'_>) {
         let line = match event {
             Event::Started { .. } => return,
-            Event::Ended { entry, test, outcome, took } => {
+            Event::Ended { entry, test, outcome, took, .. } => {
                 Line::Test(line(&entry.name, *test, outcome, took.as_millis()))
             }
             Event::Finished { summary, took } => Line::Summary(SummaryLine {

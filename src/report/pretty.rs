@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{output::Output, trouble};
+use super::{output::Output, progress::Progress, trouble};
 use crate::engine::{Ended, Event, Listener, Outcome, Summary};
 use crate::plan::{Entry, Plan, Test};
 
@@ -20,11 +20,9 @@ pub struct Pretty {
     waiting: BTreeMap<usize, Line>,
     next: usize,
     scenario: String,
-    ended: usize,
-    tests: usize,
     /// What is red, by its place in the plan.
     evidence: BTreeMap<usize, String>,
-    progress: bool,
+    progress: Progress,
     output: Output,
 }
 
@@ -46,33 +44,29 @@ impl Pretty {
             waiting: BTreeMap::new(),
             next: 0,
             scenario: String::new(),
-            ended: 0,
-            tests: plan.entries.len(),
             evidence: BTreeMap::new(),
-            progress: std::io::stderr().is_terminal() && std::io::stdout().is_terminal(),
+            progress: Progress::new(plan.entries.len()),
             output: Output::default(),
         }
     }
 
     fn end(&mut self, entry: &Entry, test: Option<&Test>, outcome: &Outcome) {
         let place = self.places.remove(&entry.name).unwrap_or(0);
-        self.ended += 1;
+        self.progress.count();
         if let Some(trouble) = outcome.trouble() {
             let color = std::io::stdout().is_terminal();
-            let text = test.map(|test| trouble::render(test, outcome.ended(), trouble, color));
-            let message =
-                || format!("broken: {}: {}", entry.name, trouble.message.clone().unwrap_or_default());
-            self.evidence.insert(place, text.unwrap_or_else(message));
+            let text = trouble::of_entry(entry, test, outcome.ended(), trouble, color);
+            self.evidence.insert(place, text);
         }
         let scenario = test.map(heading).unwrap_or_default();
         let text = line(entry, test, outcome, &self.required);
         self.waiting.insert(place, Line { scenario, text });
-        self.clear_progress();
+        self.progress.clear();
         while let Some(line) = self.waiting.remove(&self.next) {
             self.tell(&line);
             self.next += 1;
         }
-        self.show_progress();
+        self.progress.show();
     }
 
     fn tell(&mut self, line: &Line) {
@@ -84,28 +78,9 @@ impl Pretty {
         self.output.line(&line.text);
     }
 
-    fn show_progress(&self) {
-        if self.progress && self.ended < self.tests {
-            anstream::eprint!("  {} of {} claims", self.ended, self.tests);
-        }
-    }
-
-    fn clear_progress(&self) {
-        if self.progress {
-            anstream::eprint!("\r\x1b[K");
-        }
-    }
-
     fn finish(&mut self, summary: &Summary, took: Duration) {
-        self.output.line(&format!("\n{}", totals(summary, took)));
-        for (reason, count) in &summary.reasons {
-            self.output.line(&format!("  {count:>4} × {reason}"));
-        }
-        if summary.required > 0 {
-            self.output
-                .line(&format!("{} of the skipped claims were required to be measured", summary.required));
-        } else if summary.measured() == 0 && self.evidence.is_empty() {
-            self.output.line("nothing was measured");
+        for line in closing(summary, took, self.evidence.is_empty()) {
+            self.output.line(&line);
         }
         for block in self.evidence.values() {
             self.output.line(&format!("\n{block}"));
@@ -116,7 +91,7 @@ impl Pretty {
 impl Listener for Pretty {
     fn hear(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { .. } => self.show_progress(),
+            Event::Started { .. } => self.progress.show(),
             Event::Ended { entry, test, outcome, .. } => self.end(entry, *test, outcome),
             Event::Finished { summary, took } => self.finish(summary, *took),
         }
@@ -162,6 +137,18 @@ fn style(outcome: &Outcome, required: &[String]) -> Style {
         Outcome::Failed(_) | Outcome::Broken(_) => AnsiColor::Red,
     };
     color.on_default()
+}
+
+/// The numbers of a run, line by line; `quiet` says that nothing is red.
+pub(super) fn closing(summary: &Summary, took: Duration, quiet: bool) -> Vec<String> {
+    let mut lines = vec![format!("\n{}", totals(summary, took))];
+    lines.extend(summary.reasons.iter().map(|(reason, count)| format!("  {count:>4} × {reason}")));
+    if summary.required > 0 {
+        lines.push(format!("{} of the skipped claims were required to be measured", summary.required));
+    } else if summary.measured() == 0 && quiet {
+        lines.push("nothing was measured".to_owned());
+    }
+    lines
 }
 
 fn totals(summary: &Summary, took: Duration) -> String {

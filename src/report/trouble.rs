@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::engine::{Ended, Trouble};
 use crate::expect::Span;
 use crate::judge::Finding;
-use crate::plan::Test;
+use crate::plan::{Entry, Test};
 use crate::spec;
 
 /// The most findings of one claim that are drawn.
@@ -26,6 +26,18 @@ pub fn render(test: &Test, ended: Ended, trouble: &Trouble, color: bool) -> Stri
         group = group.element(Level::NOTE.with_name(name.as_str()).message(text.as_str()));
     }
     renderer.render(&[group])
+}
+
+/// The same of a test whose spec may not be to be had any more.
+pub(super) fn of_entry(
+    entry: &Entry,
+    test: Option<&Test>,
+    ended: Ended,
+    trouble: &Trouble,
+    color: bool,
+) -> String {
+    let message = || format!("broken: {}: {}", entry.name, trouble.message.clone().unwrap_or_default());
+    test.map_or_else(message, |test| render(test, ended, trouble, color))
 }
 
 fn path(test: &Test) -> String {
@@ -94,13 +106,17 @@ fn of_finding(finding: &Finding) -> Vec<(String, String)> {
 }
 
 /// A value on one line, cut where it is long.
-fn shown(value: &serde_json::Value) -> String {
-    const LONGEST: usize = 160;
+pub(super) fn shown(value: &serde_json::Value) -> String {
+    shown_in(value, 160)
+}
+
+/// The same, cut at so many characters.
+pub(super) fn shown_in(value: &serde_json::Value, longest: usize) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), |text| text.escape_debug().to_string());
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= longest {
         return text;
     }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    text.chars().take(longest).chain(['…']).collect()
 }
 
 /// The command that runs just this claim again.

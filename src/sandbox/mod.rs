@@ -15,6 +15,7 @@ pub mod run_directory;
 mod running;
 mod runtime;
 mod streams;
+mod usable;
 mod vouch;
 
 pub use attached::Attached;
@@ -23,3 +24,4 @@ pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
 pub use runtime::{Cannot, First, Order, Runtime, StartError, add_runtime, add_users_runtimes, by_name, names, nulls, pretenders, remove_agents};
 pub use streams::{Captured, Commanded};
+pub use usable::usable;

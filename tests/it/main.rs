@@ -3,6 +3,7 @@
 
 mod agent;
 mod attempts;
+mod browser;
 mod claims;
 mod clock;
 mod defects;
@@ -15,6 +16,7 @@ mod image;
 mod judging;
 mod language;
 mod liar;
+mod matrix;
 mod pids;
 mod posture;
 mod prove;

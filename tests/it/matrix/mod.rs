@@ -1,0 +1,7 @@
+//! Several runtimes side by side: on the terminal, as files, as a page in a browser, and where two differ.
+
+mod diff;
+mod files;
+mod page;
+mod place;
+mod terminal;
