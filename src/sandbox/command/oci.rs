@@ -109,7 +109,9 @@ impl Config<'_> {
         if let Some(cwd) = cwd {
             *self.at("/process/cwd") = json!(cwd);
         }
-        capabilities.iter().for_each(|capabilities| self.capabilities(capabilities));
+        if let Some(capabilities) = capabilities {
+            self.capabilities(capabilities);
+        }
         if let Some(set) = no_new_privs {
             *self.at("/process/noNewPrivileges") = json!(set);
         }
@@ -130,7 +132,9 @@ impl Config<'_> {
             refused_sysctl(self.bundle.definition, name)?;
             *self.at(&format!("/linux/sysctl/{name}")) = json!(value);
         }
-        network.iter().for_each(|network| self.network(*network));
+        if let Some(network) = network {
+            self.network(*network);
+        }
         self.fit_namespaces(hostname.is_some());
         Ok(())
     }
@@ -272,7 +276,7 @@ impl Config<'_> {
                 "pids" => *self.at("/linux/resources/pids/limit") = json!(value),
                 // Of a period of 100 ms.
                 "cpu" => {
-                    *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 })
+                    *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 });
                 }
                 _ => self.rlimit(name, value),
             }

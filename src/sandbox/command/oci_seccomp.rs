@@ -1,5 +1,5 @@
 //! Seccomp profiles in the form that container engines keep them in (`archMap`, `includes`, `excludes`), as an OCI bundle takes them: an
-//! engine decides for each container which of its rules are meant (moby, profiles/seccomp/seccomp_linux.go).
+//! engine decides for each container which of its rules are meant (moby, `profiles/seccomp/seccomp_linux.go`).
 
 use serde_json::{Value, json};
 

@@ -345,7 +345,7 @@ pub(super) fn named(limits: &Limits) -> Vec<(&'static str, u64)> {
     let all = [
         ("memory", memory.map(|size| size.0)),
         ("pids", *pids),
-        ("cpu", cpu.map(|percent| u64::from(percent.0))),
+        ("cpu", cpu.map(|percent| percent.0)),
         ("nofile", *nofile),
         ("nproc", *nproc),
         ("core", core.map(|size| size.0)),
