@@ -66,7 +66,9 @@ mod tests {
             let refused = masks.iter().any(|(mask, bits)| value & mask == *bits);
             assert_eq!(!refused, expected, "{value:#x}");
         };
-        allowed.iter().for_each(|value| check(*value, true));
+        for value in allowed {
+            check(value, true);
+        }
         for value in
             [1, 0x4_0000, 0x10_0000, 0x40_0000, 0x8000_0000, 0xffff_fffe, 0x7fff_ffff, 0x8004_0000, 0x9]
         {
