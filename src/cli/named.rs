@@ -1,17 +1,20 @@
 //! The runtimes that a command line names.
 
+use std::path::Path;
+
 use super::Exit;
-use crate::sandbox::{self, Runtime};
+use crate::image::Store;
+use crate::sandbox::{self, Nursery, Runtime};
 
 /// What stands for each runtime that is usable here.
 const ALL: &str = "all";
 
 /// The runtimes of these names, each once, in their order. `all` stands for each that is usable here; those that are not are told on
 /// standard error with the reason. What does not isolate is meant only where it is named.
-pub(super) fn all(names: &[String]) -> Result<Vec<&'static dyn Runtime>, Exit> {
+pub(super) fn all(names: &[String], nursery: &Nursery) -> Result<Vec<&'static dyn Runtime>, Exit> {
     let mut chosen: Vec<&'static dyn Runtime> = Vec::new();
     for name in names {
-        let meant = if name == ALL { usable()? } else { vec![one(name)?] };
+        let meant = if name == ALL { usable(nursery)? } else { vec![one(name)?] };
         for runtime in meant {
             if !chosen.iter().any(|known| known.name() == runtime.name()) {
                 chosen.push(runtime);
@@ -29,12 +32,14 @@ pub(super) fn one(name: &str) -> Result<&'static dyn Runtime, Exit> {
     found.ok_or_else(|| Exit::Wrong.telling(&unknown()))
 }
 
-fn usable() -> Result<Vec<&'static dyn Runtime>, Exit> {
+fn usable(nursery: &Nursery) -> Result<Vec<&'static dyn Runtime>, Exit> {
+    let store = Store::open().map_err(|error| Exit::Broken.telling(&error))?;
+    let image = store.rootfs("base", Path::new(".")).map_err(|error| Exit::Broken.telling(&error))?;
     let mut usable = Vec::new();
-    for (runtime, check) in sandbox::usable() {
-        match check {
-            Ok(()) => usable.push(runtime),
-            Err(cannot) => anstream::eprintln!("not usable here: {}: {cannot}", runtime.name()),
+    for (runtime, tried) in sandbox::tried(nursery, &image.path).filter(|(runtime, _)| runtime.isolates()) {
+        match tried {
+            Ok(_) => usable.push(runtime),
+            Err(reason) => anstream::eprintln!("not usable here: {}: {reason}", runtime.name()),
         }
     }
     if usable.is_empty() {

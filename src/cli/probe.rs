@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{Exit, end_cleanly_on_signals};
+use super::{Exit, end_cleanly_on_signals, named};
 use crate::image::Store;
 use crate::probe::{self, Probed};
 use crate::sandbox::{self, Nursery};
@@ -102,8 +102,7 @@ impl Prober {
         // Before the first thread.
         let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
         end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
-        let unknown = || format!("unknown runtime `{runtime}`; there are {}", sandbox::names().join(", "));
-        let runtime = sandbox::by_name(runtime).ok_or_else(|| Exit::Wrong.telling(&unknown()))?;
+        let runtime = named::one(runtime)?;
         let store = Store::open().map_err(|error| Exit::Broken.telling(&error))?;
         let image = store.rootfs(&wanted.image, std::path::Path::new("."));
         let image = image.map_err(|error| Exit::Broken.telling(&error))?.path;

@@ -76,7 +76,7 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     check_required(&arguments.require).map_err(|error| Exit::Wrong.telling(&error))?;
-    let runtimes = named::all(&arguments.runtime)?;
+    let runtimes = named::all(&arguments.runtime, &nursery)?;
     let plan = plan(&runtimes, arguments)?;
     let options = Options {
         jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::run::{Format, cpus};
-use super::{Exit, Loaded, end_cleanly_on_signals, load};
+use super::{Exit, Loaded, end_cleanly_on_signals, load, named};
 use crate::engine::{Engine, Keep, Listener, Options};
 use crate::plan::{Choice, Plan};
 use crate::report::{Json, Pretty};
@@ -74,7 +74,5 @@ fn pid(target: &Target) -> Result<i32, Exit> {
     let word = target.container.as_deref().unwrap_or_default();
     let how = || Exit::Wrong.telling(&format!("`{word}` names no container: write `RUNTIME:NAME`, as `docker:web`"));
     let (runtime, name) = word.split_once(':').ok_or_else(how)?;
-    let unknown = || format!("unknown runtime `{runtime}`; there are {}", sandbox::names().join(", "));
-    let runtime = sandbox::by_name(runtime).ok_or_else(|| Exit::Wrong.telling(&unknown()))?;
-    runtime.pid_of(name).map_err(|reason| Exit::Broken.telling(&format!("{word}: {reason}")))
+    named::one(runtime)?.pid_of(name).map_err(|reason| Exit::Broken.telling(&format!("{word}: {reason}")))
 }

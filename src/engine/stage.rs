@@ -414,7 +414,10 @@ pub(super) fn ask_agent(
         return Ok((unobserved(queries, &reason), false));
     };
     match agent.ask(&request(queries), deadline) {
-        Ok(answers) => Ok((answers, false)),
+        Ok(answers) => match sandbox.deserted() {
+            None => Ok((answers, false)),
+            Some(ended) => Ok((unobserved(queries, &StartError::Deserted(ended)), false)),
+        },
         Err(error) => after_failure(sandbox, queries, &error, deadline).map(|answers| (answers, true)),
     }
 }

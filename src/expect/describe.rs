@@ -41,9 +41,8 @@ pub(crate) fn describe_matching(matching: &Matching) -> String {
 /// A viewpoint as a spec names it.
 pub(crate) fn describe_view(view: &View) -> String {
     match view {
-        View::Inside(name) if name == "inside" => "inside".to_owned(),
-        View::Outside(name) if name == "inside" => "outside".to_owned(),
         View::Inside(name) => name.clone(),
+        View::Outside(name) if name == "inside" => "outside".to_owned(),
         View::Outside(name) => format!("outside {name}"),
         View::Host => "host".to_owned(),
         View::Control(_) => "the control".to_owned(),
@@ -100,5 +99,73 @@ fn cut(text: String) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::expect::decoded::decoded;
+
+    #[test]
+    fn values_are_shown_in_a_line() {
+        let check = |value: Value, expected: &str| assert_eq!(show(&value), expected);
+        check(json!("a \"b\""), "\"a \\\"b\\\"\"");
+        check(json!([1, "a", [true]]), "[1, \"a\", [true]]");
+        check(json!({ "soft": 1, "hard": "unlimited" }), "{ soft: 1, hard: \"unlimited\" }");
+        check(Value::Null, "nothing");
+        // With its two quotes the first has 80 characters, of two bytes each.
+        check(json!("é".repeat(78)), &format!("\"{}\"", "é".repeat(78)));
+        check(json!("é".repeat(79)), &format!("\"{}…", "é".repeat(79)));
+    }
+
+    #[test]
+    fn viewpoints_are_named_as_in_a_spec() {
+        let (first, db) = ("inside".to_owned(), "db".to_owned());
+        for (view, expected) in [
+            (View::Inside(first.clone()), "inside"),
+            (View::Outside(first.clone()), "outside"),
+            (View::Inside(db.clone()), "db"),
+            (View::Outside(db), "outside db"),
+            (View::Host, "host"),
+            (View::Control(first.clone()), "the control"),
+            (View::Beginning(Box::new(View::Inside(first))), "the beginning"),
+        ] {
+            assert_eq!(describe_view(&view), expected);
+        }
+    }
+
+    #[test]
+    fn expectations_are_told_in_words() {
+        let check = |fact: &str, expected: &str| assert_eq!(describe(&decoded(fact)), expected, "{fact}");
+        check("pid: 1", "1");
+        check("pid: { at_least: 1, less_than: 9 }", "at least 1 and less than 9");
+        check("pid: { not: { between: [2, 3] } }", "not between [2, 3]");
+        check("pid: { any_of: [1, { more_than: 4 }] }", "any of 1, or more than 4");
+        check("pid: { same_as: [outside, host] }", "same as outside, host");
+        check("groups: empty", "empty");
+        check("hostname: { matches: \"^a\" }", "matches `^a`");
+        check(
+            "uname: { release: \"6.1\", machine: { like: \"x*\" } }",
+            "`release` \"6.1\" and `machine` like `x*`",
+        );
+        check("files: { /a: { json: { /b: 1, /c: { at_most: 2 } } } }", "json `/b` 1 and `/c` at most 2");
+        check("attempts: { mount: { tmpfs: denied } }", "denied");
+        check("attempts: { mount: { tmpfs: { denied: SIGSYS } } }", "denied SIGSYS");
+        check("attempts: { mount: { tmpfs: { fails: EBUSY } } }", "fails EBUSY");
+        for sign in ["=", ">=", "<=", ">", "<"] {
+            check(
+                &format!("uname: {{ release: {{ version: \"{sign} 6.1\" }} }}"),
+                &format!("`release` version {sign} 6.1"),
+            );
+        }
+        let long = "a".repeat(90);
+        check(&format!("hostname: {long}"), &format!("\"{}…", &long[..79]));
+        check(
+            &format!("hostname: {{ ends_with: {long}, like: a }}"),
+            &format!("ends with \"{}…", &long[..69]),
+        );
     }
 }

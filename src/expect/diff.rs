@@ -183,4 +183,75 @@ mod tests {
         let check = Check::Fails(vec![miss(&["umask"], "\"0022\"", &json!("0077"))]);
         assert_eq!(check.clone().in_one(), check);
     }
+
+    fn told(check: Check) -> (String, String) {
+        let Check::Fails(misses) = check.in_one() else { panic!("it fails") };
+        assert_eq!(misses.len(), 1);
+        (misses[0].label.clone(), misses[0].diff.clone().unwrap_or_default())
+    }
+
+    /// A part that is held as a whole has its reasons in one already, and may be a part of a whole itself.
+    #[test]
+    fn what_was_told_in_one_is_told_in_a_larger_one() {
+        let core = vec![miss(&["soft"], "0", &json!(1)), miss(&["hard"], "0", &json!(2))];
+        let core = Check::Fails(core);
+        assert!(!core.has_several());
+        let core = core.in_one().within("core");
+        assert!(core.has_several());
+        let label = "2 fields are not as expected: core.soft, core.hard";
+        let diff = "--- expected\n+++ observed\n  core:\n-   hard: 0\n+   hard: 2\n-   soft: 0\n+   soft: 1";
+        assert_eq!(told(core.clone()), (label.to_owned(), diff.to_owned()));
+        let all = Check::all([core, Check::Fails(vec![miss(&["umask"], "1", &json!(2))])]);
+        let label = "3 fields are not as expected: core.soft, core.hard, umask";
+        assert_eq!(told(all), (label.to_owned(), format!("{diff}\n- umask: 1\n+ umask: 2")));
+    }
+
+    #[test]
+    fn of_a_list_only_the_elements_that_differ_are_shown() {
+        let check = |missing: &[u8], extra: &[u8], expected: &[&str]| {
+            let values = |list: &[u8]| list.iter().map(|number| json!(number)).collect();
+            let list =
+                Miss { missing: values(missing), extra: values(extra), ..miss(&["a"], "[9]", &json!([8])) };
+            let (_, diff) = told(Check::Fails(vec![list, miss(&["b"], "1", &Value::Null)]));
+            assert_eq!(diff.lines().skip(2).collect::<Vec<_>>(), expected);
+        };
+        check(&[9], &[], &["  a:", "-   9", "- b: 1"]);
+        check(&[], &[8], &["  a:", "+   8", "- b: 1"]);
+        check(&[], &[], &["- a: [9]", "+ a: [8]", "- b: 1"]);
+    }
+
+    /// One line for all of it would be cut in the middle.
+    #[test]
+    fn a_long_mapping_has_a_line_for_each_of_its_fields() {
+        let mount = json!({ "type": "tmpfs", "flags": ["rw", "nosuid", "nodev", "noexec"], "propagation": "private" });
+        let found = vec![
+            miss(&["mounts", "/a"], NOTHING, &mount),
+            miss(&["mounts", "/b"], NOTHING, &json!({ "type": "proc" })),
+        ];
+        let expected = "\
+--- expected
++++ observed
+  mounts:
++   /a:
++     type: \"tmpfs\"
++     flags: [\"rw\", \"nosuid\", \"nodev\", \"noexec\"]
++     propagation: \"private\"
++   /b: { type: \"proc\" }";
+        assert_eq!(told(Check::Fails(found)).1, expected);
+    }
+
+    #[test]
+    fn a_long_diff_and_many_names_are_cut() {
+        let check = |fields: usize, names: &str, lines: usize, last: &str| {
+            let names_of: Vec<String> = (0..fields).map(|number| format!("{number:02}")).collect();
+            let all = names_of.iter().map(|name| miss(&[name], "1", &json!(2))).collect();
+            let (label, diff) = told(Check::Fails(all));
+            assert_eq!(label, format!("{fields} fields are not as expected: {names}"));
+            assert_eq!((diff.lines().count(), diff.lines().last()), (lines, Some(last)));
+        };
+        check(4, "00, 01, 02, 03", 10, "+ 03: 2");
+        check(5, "00, 01, 02, 03, …", 12, "+ 04: 2");
+        check(39, "00, 01, 02, 03, …", 80, "+ 38: 2");
+        check(40, "00, 01, 02, 03, …", 81, "… and 2 more lines");
+    }
 }

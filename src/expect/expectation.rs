@@ -138,3 +138,44 @@ pub struct Pattern {
     /// Compiled; a glob is translated.
     pub regex: regex::Regex,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expect::decoded::decoded;
+
+    #[test]
+    fn some_expectations_are_only_met_by_an_attempt_that_failed() {
+        let check = |expected: &str, wants: bool| {
+            let expectation = decoded(&format!("attempts: {{ open: {{ \"{{bait.file}}\": {expected} }} }}"));
+            assert_eq!(expectation.wants_refusal(), wants, "{expected}");
+        };
+        for refused in [
+            "denied",
+            "{ denied: EPERM }",
+            "{ fails: ENOENT }",
+            "out_of_reach",
+            "{ denied: EPERM, not: allowed }",
+        ] {
+            check(refused, true);
+        }
+        for either in ["allowed", "{ not: denied }", "{ any_of: [denied, allowed] }"] {
+            check(either, false);
+        }
+    }
+
+    #[test]
+    fn a_matcher_is_found_wherever_it_stands() {
+        let check =
+            |fact: &str, found: bool| assert_eq!(decoded(fact).mentions("less_than"), found, "{fact}");
+        check("pid: 1", false);
+        check("pid: { at_least: 1, less_than: 9 }", true);
+        check("pid: { not: { less_than: 9 } }", true);
+        check("pid: { any_of: [1, { less_than: 0 }] }", true);
+        check("groups: { each: { at_least: 9 } }", false);
+        check("fds: { count: { less_than: 9 } }", true);
+        check("files: { /a: { json: { /b: 1, /c: { less_than: 2 } } } }", true);
+        check("files: { /a: { json: { /b: 1, /c: 2 } } }", false);
+        check("limits: { core: { soft: { less_than: 1 } } }", true);
+        check("limits: { core: { soft: 1 } }", false);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod applies;
 mod check;
+#[cfg(test)]
+mod decoded;
 mod describe;
 mod diff;
 mod evaluate;

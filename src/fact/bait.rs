@@ -74,6 +74,9 @@ mod tests {
         check("{bait.file}{bait.key}", Some("/airtight-bait1"));
         check("{bait.name}", None);
         check("{bait", None);
+        let query = |argument: &str| Query { fact: "open".to_owned(), argument: argument.to_owned() };
+        let filled = Bait::sample().fill_query(&query("{bait.file}"));
+        assert_eq!(filled, Ok(query("/airtight-bait")));
         let without = Bait { port: 0, ..Bait::sample() };
         assert!(without.fill("{bait.port}").is_err());
         assert!(without.fill("{bait.key}").is_ok());

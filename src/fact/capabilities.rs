@@ -125,7 +125,30 @@ mod tests {
 
     #[test]
     fn both_ways_to_read_agree() {
-        let masks = masks_of(&Subject::other(nix::unistd::gettid().as_raw(), None)).unwrap();
+        let other = Subject::other(nix::unistd::gettid().as_raw(), None);
+        let masks = masks_of(&other).unwrap();
         assert_eq!(own_masks().unwrap(), masks);
+        let read = |subject: &Subject| (CAPABILITIES.observe)(subject, "").unwrap();
+        assert_eq!(read(&Subject::oneself()), read(&other));
+        assert_eq!(read(&other).raw.lines().next().unwrap(), format!("CapEff: {:016x}", masks[0]));
+    }
+
+    /// The kernel knows the numbers up to one, and refuses the next; one that refuses the first is asked for something else.
+    #[test]
+    fn the_first_number_that_is_not_known_ends_the_set() {
+        type Answer = rustix::io::Result<bool>;
+        let check = |ask: fn(CapabilitySet) -> Answer, expected: Result<u64, &str>| {
+            let found = probe("PR_X", ask).map_err(|why| why.reason);
+            assert_eq!(found, expected.map_err(str::to_owned));
+        };
+        let ends_after_three = |set: CapabilitySet| match set.bits() {
+            1 | 4 => Ok(true),
+            2 => Ok(false),
+            _ => Err(rustix::io::Errno::INVAL),
+        };
+        check(ends_after_three, Ok(5));
+        check(|_| Ok(true), Ok(u64::MAX));
+        check(|_| Err(rustix::io::Errno::INVAL), Err("prctl(PR_X) failed: EINVAL"));
+        check(|_| Err(rustix::io::Errno::PERM), Err("prctl(PR_X) failed: EPERM"));
     }
 }

@@ -241,6 +241,8 @@ mod tests {
         check(b"9223372036854771712\n", json!("unlimited"));
         check(b"-1\n", json!("unlimited"));
         check(b"67108864\n", json!(67_108_864));
+        // A pebibyte is a limit, however far from any machine.
+        check(b"1125899906842624\n", json!(1_u64 << 50));
         check(b"0\n", json!(0));
         assert_eq!(limit_value(b"many"), None);
     }
@@ -306,5 +308,62 @@ mod tests {
     fn a_kill_is_counted() {
         assert_eq!(oom_kill(b"low 0\noom 1\noom_kill 2\noom_group_kill 0\n"), Some(json!(2)));
         assert_eq!(oom_kill(b"oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), Some(json!(3)));
+    }
+
+    fn mount(line: &str, point: &Path) -> Mount {
+        super::super::mounts::parse(line.replace("POINT", point.to_str().unwrap()).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_memory_hierarchy_has_the_path() {
+        let check = |rows: &[&[u8]], expected: Value| {
+            let hierarchies: Vec<Hierarchy> = rows.iter().map(|row| parse(row).unwrap()).collect();
+            let mut map = Map::new();
+            add_paths(&mut map, &hierarchies);
+            assert_eq!(Value::from(map), expected);
+        };
+        check(&[b"0::/u"], json!({ "path": "/u", "paths": { "unified": "/u" } }));
+        check(
+            &[b"3:cpu,cpuacct:/c", b"2:memory:/m", b"0::/u"],
+            json!({ "path": "/m", "paths": { "cpu": "/c", "cpuacct": "/c", "memory": "/m", "unified": "/u" } }),
+        );
+        check(&[b"3:cpu:/c", b"0::/u"], json!({ "path": "/u", "paths": { "cpu": "/c", "unified": "/u" } }));
+        check(&[b"3:cpu:/c"], json!({ "paths": { "cpu": "/c" } }));
+    }
+
+    #[test]
+    fn the_controllers_of_both_versions_are_one_list() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |rows: &[&[u8]], expected: Option<Value>| {
+            let hierarchies: Vec<Hierarchy> = rows.iter().map(|row| parse(row).unwrap()).collect();
+            let mounts = [mount("1 0 0:1 / POINT rw - cgroup2 none rw", directory.path())];
+            let mut map = Map::new();
+            add_controllers(&mut map, &hierarchies, &mounts);
+            assert_eq!(map.get("controllers"), expected.as_ref());
+        };
+        check(&[b"3:cpu,cpuacct:/", b"1:name=systemd:/"], Some(json!(["cpu", "cpuacct"])));
+        // Half a list is none.
+        check(&[b"3:cpu:/", b"0::/"], None);
+        std::fs::write(directory.path().join("cgroup.controllers"), "memory pids\n").unwrap();
+        check(&[b"3:cpu:/", b"0::/"], Some(json!(["cpu", "memory", "pids"])));
+        check(&[b"0::/not/mounted"], None);
+    }
+
+    /// On version 1 each controller may have a file system of its own, and the last that is mounted is on top.
+    #[test]
+    fn a_limit_is_read_in_the_file_system_of_its_controller() {
+        let (pids, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mounts = [
+            mount("1 0 0:1 / POINT rw - cgroup none rw,pids", pids.path()),
+            mount("2 0 0:2 / POINT rw - cgroup none rw,freezer", other.path()),
+            mount("3 0 0:3 / POINT rw - tmpfs none rw,pids", other.path()),
+        ];
+        for (place, text) in [(&pids, "7"), (&other, "8")] {
+            std::fs::write(place.path().join("pids.max"), text).unwrap();
+        }
+        let source: Source = ("pids.max", limit_value);
+        let hierarchies = [parse(b"4:freezer:/").unwrap(), parse(b"3:pids:/").unwrap()];
+        assert_eq!(value(&hierarchies, &mounts, "pids", source, source).unwrap(), Some(json!(7)));
+        assert_eq!(value(&hierarchies, &mounts, "memory", source, source).unwrap(), None);
     }
 }

@@ -118,4 +118,24 @@ mod tests {
     fn evidence_is_cut() {
         assert_eq!(reading(1, vec![b'a'; 100_000]).raw.len(), 64 << 10);
     }
+
+    #[test]
+    fn a_file_that_just_fits_is_whole() {
+        let check = |cap, expected: Result<&[u8], &str>| {
+            let found = read_up_to(&b"abc"[..], Path::new("/x"), cap).map_err(|why| why.reason);
+            assert_eq!(found, expected.map(<[u8]>::to_vec).map_err(str::to_owned));
+        };
+        check(4, Ok(b"abc"));
+        check(3, Ok(b"abc"));
+        check(2, Err("/x is longer than 2 bytes"));
+    }
+
+    /// A sandbox may put a FIFO where a file is expected, and never write to it.
+    #[test]
+    fn nobody_waits_for_the_writer_of_a_fifo() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read(&fifo), Ok(Vec::new()));
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::evidence::{malformed, read, reading, show, trim};
 use super::status::{Stat, Status};
 use super::vantage::EVERYWHERE;
-use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
+use super::{Fact, Field, Kind, Reading, Unobserved};
 use crate::sys::signal_name;
 
 /// `nice`
@@ -54,7 +54,7 @@ pub(super) const SIGNALS: Fact = Fact {
            execve(2) (signal(7)), so that a launcher can take a signal away from all that it starts. Signals from 32 on have their \
            numbers: `signal 34`.",
     example: "signals: { blocked: empty, ignored: empty }",
-    observe: |subject, _| signals(subject),
+    observe: |subject, _| signals(&Status::of(subject)?),
     relate: None,
     same_outside: false,
 };
@@ -128,8 +128,7 @@ fn personality(number: u32) -> Map<String, Value> {
     [("domain".to_owned(), (number & 0xff).into()), ("flags".to_owned(), flags)].into_iter().collect()
 }
 
-fn signals(subject: &Subject) -> Result<Reading, Unobserved> {
-    let status = Status::of(subject)?;
+fn signals(status: &Status) -> Result<Reading, Unobserved> {
     let pending = status.mask("SigPnd")? | status.mask("ShdPnd")?;
     let masks = [
         ("blocked", status.mask("SigBlk")?),
@@ -170,5 +169,18 @@ mod tests {
         check(0x0004_0008, json!({ "domain": 8, "flags": ["addr_no_randomize"] }));
         let all: Vec<&str> = FLAGS.iter().map(|(_, name)| *name).collect();
         assert_eq!(all, FLAG_WORDS);
+    }
+
+    /// A signal that waits may be meant for the process or for the thread.
+    #[test]
+    fn signals_are_told_by_what_becomes_of_them() {
+        let text = "SigQ:\t0/9\nSigPnd:\t201\nShdPnd:\t801\nSigBlk:\ta01\nSigIgn:\t1000\nSigCgt:\t10000\n";
+        let reading = signals(&Status::sample(text.as_bytes())).unwrap();
+        let expected = json!({ "blocked": ["SIGHUP", "SIGUSR1", "SIGUSR2"], "ignored": ["SIGPIPE"], "caught": ["SIGCHLD"],
+            "pending": ["SIGHUP", "SIGUSR1", "SIGUSR2"] });
+        assert_eq!(reading.value, expected);
+        assert_eq!(reading.raw, text.trim_end().split_once('\n').unwrap().1);
+        let cut = signals(&Status::sample(b"SigPnd:\t0\n")).unwrap_err();
+        assert_eq!(cut.reason, "status has no usable ShdPnd line: this kernel does not show it");
     }
 }

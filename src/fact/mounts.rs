@@ -227,6 +227,7 @@ mod tests {
             "shared",
         );
         check(b"1 0 0:1 / /a ro,nodev,noatime master:1 - tmpfs none rw", json!(["ro", "nodev"]), "slave");
+        check(b"1 0 0:1 / /a rw unbindable - tmpfs none rw", json!(["rw"]), "unbindable");
         check(
             b"1 0 0:1 / /a rw,nosymfollow - tmpfs none ro,errors=ro",
             json!(["ro", "nosymfollow"]),

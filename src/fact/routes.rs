@@ -94,4 +94,17 @@ mod tests {
         assert_eq!(v6("_0000 00 _0000 00 _0000 ffffffff 1 0 00200200 lo"), Some(Value::Null));
         assert_eq!(route4(b"eth0 0"), None);
     }
+
+    /// A route that is down or refuses is there in the table, and leads nowhere.
+    #[test]
+    fn what_is_down_or_refused_leads_nowhere() {
+        let v4 = |flags: &str| route4(format!("eth0 0 0 {flags} 0 0 0 0 0 0 0").as_bytes()).unwrap();
+        let zeros = "0".repeat(32);
+        let v6 = |flags: &str| {
+            route6(format!("{zeros} 00 {zeros} 00 {zeros} 0 1 0 {flags} eth0").as_bytes()).unwrap()
+        };
+        for (flags, leads) in [("1", true), ("0", false), ("2", false), ("201", false), ("200", false)] {
+            assert_eq!((v4(flags) != Value::Null, v6(flags) != Value::Null), (leads, leads), "{flags}");
+        }
+    }
 }

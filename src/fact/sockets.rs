@@ -87,6 +87,8 @@ fn word(digits: &[u8]) -> Option<[u8; 4]> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
     use super::*;
 
     #[test]
@@ -105,5 +107,27 @@ mod tests {
         }
         assert_eq!(address("0100007F"), None);
         assert_eq!(address("01:50:1"), None);
+    }
+
+    #[test]
+    fn abstract_names_are_told_without_their_sign() {
+        let (hidden, paths) = split(&[b"@hidden", b"/run/b", b"/run/a@x", b"@a@b"]);
+        assert_eq!(Vec::from_iter(hidden), ["a@b", "hidden"]);
+        assert_eq!(Vec::from_iter(paths), ["/run/a@x", "/run/b"]);
+    }
+
+    /// Of TCP only what listens; of UDP, which does not, all that is bound.
+    #[test]
+    fn what_is_bound_is_seen() {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let value = observe(&Subject::oneself()).unwrap().value;
+        let seen = |name: &str, address: SocketAddr| {
+            value[name].as_array().unwrap().contains(&json!(address.to_string()))
+        };
+        assert!(seen("udp", udp.local_addr().unwrap()), "{value}");
+        assert!(seen("tcp", listener.local_addr().unwrap()), "{value}");
+        assert!(!seen("tcp", stream.local_addr().unwrap()), "{value}");
     }
 }

@@ -19,6 +19,12 @@ impl Status {
         Ok(Self { path, bytes })
     }
 
+    /// For tests: what the file would say.
+    #[cfg(test)]
+    pub(super) fn sample(text: &[u8]) -> Self {
+        Self { path: "status".into(), bytes: text.to_vec() }
+    }
+
     /// The line of a field, as evidence: `Uid:\t0\t0\t0\t0`. The kernel escapes newlines in `Name`, so no name can forge one.
     pub(super) fn line(&self, field: &str) -> Result<&[u8], Unobserved> {
         let starts =
@@ -93,14 +99,10 @@ impl Stat {
 mod tests {
     use super::*;
 
-    fn status(text: &[u8]) -> Status {
-        Status { path: "status".into(), bytes: text.to_vec() }
-    }
-
     #[test]
     fn a_name_cannot_forge_a_field() {
         let status =
-            status(b"Name:\tx\\nUid:\\t7\nUid:\t0\t1\t2\t3\nSigQ:\t0/1\nCapEff:\t000001ffffffffff\n");
+            Status::sample(b"Name:\tx\\nUid:\\t7\nUid:\t0\t1\t2\t3\nSigQ:\t0/1\nCapEff:\t000001ffffffffff\n");
         assert_eq!(status.numbers("Uid").unwrap(), [0, 1, 2, 3]);
         assert_eq!(status.mask("CapEff").unwrap(), 0x1ff_ffff_ffff);
         assert_eq!(

@@ -58,6 +58,8 @@ const MAY_BE_UNOBSERVED: &[(&str, &str)] = &[
     ("os_release", "ENOENT"),
     ("cgroup", "ENOENT"),
     ("pivoted", "setns: EPERM"),
+    // A runtime does, of a sandbox's process.
+    ("reports", "nobody reports of this process"),
 ];
 
 fn fields(kind: &Kind) -> Vec<&'static Field> {
@@ -173,6 +175,7 @@ fn argument(fact: &Fact) -> &'static str {
         "files" => "/proc/version",
         "paths" | "mounts" | "filesystems" => "/proc",
         "entries" | "device_nodes" => "/dev/pts",
+        "reports" => "nursery",
         _ => "",
     }
 }

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -15,7 +16,7 @@ use nix::unistd::{Gid, Uid, chown, execvpe, setsid};
 use super::native::poison::pour_all;
 use super::native::root::{Place, ROOT, bind_host, find, lay_image, raise_root, raise_stage};
 use super::native::{Identity, c_strings, show_root, wait_for_go};
-use super::nursery::{HostView, Launch, MARK, Report};
+use super::nursery::{HostView, Launch, MARK, NAME, Part, Report};
 use super::run_directory::RunDirectory;
 use crate::sys::{self, Failure, Result};
 
@@ -26,7 +27,7 @@ pub(super) const STATE: &str = "state";
 pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> ! {
     let mut fds = fds.into_iter();
     let (Some(report), Some(line)) = (fds.next(), fds.next()) else { sys::exit_now(125) };
-    let prepared = prepare(launch, &line).and_then(|()| poison(run, fds.next()));
+    let prepared = prepare(launch, &line, &report).and_then(|()| poison(run, fds.next()));
     let prepared = prepared.and_then(|()| Report::Ready.send(report.as_fd(), &[]));
     let failure = match prepared {
         Ok(()) => execute(launch, run.tag()),
@@ -37,7 +38,7 @@ pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> 
     sys::exit_now(125)
 }
 
-fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
+fn prepare(launch: &Launch, line: &OwnedFd, report: &OwnedFd) -> Result<()> {
     drop(wait_for_go(line)?);
     if !launch.poisoned {
         // A session of its own: the terminal's signals are for the runner.
@@ -60,7 +61,10 @@ fn prepare(launch: &Launch, line: &OwnedFd) -> Result<()> {
     fs::create_dir(STATE).map_err(|error| Failure::from_io("mkdir", &[&STATE], &error))?;
     root.files.iter().try_for_each(|(path, text)| write(path, text))?;
     dress(&root.host)?;
-    show_root(line, &root.stage.join(ROOT))
+    let rootfs = root.stage.join(ROOT);
+    let found = fs::metadata(&rootfs).map_err(|error| Failure::from_io("stat", &[&rootfs], &error))?;
+    Report::Root { device: found.dev() }.send(report.as_fd(), &[])?;
+    show_root(line, &rootfs)
 }
 
 /// Goes into the mount namespace of another launcher, and so to the root that it prepared. That process is the nursery's own, and has not
@@ -114,19 +118,21 @@ fn place_of(source: &Path) -> Place {
 fn execute(launch: &Launch, tag: &str) -> Failure {
     let program = launch.argv.first().cloned().unwrap_or_default();
     match c_strings(&launch.argv) {
-        Ok(words) if !words.is_empty() => match execvpe(&words[0], &words, &environment(tag)) {
+        Ok(words) if !words.is_empty() => match execvpe(&words[0], &words, &environment(tag, &launch.part)) {
             Err(errno) => Failure::new("execve", &[&program], errno),
         },
         _ => Failure::new("execve", &[&program], Errno::EINVAL),
     }
 }
 
-/// The runner's own, with the run's mark: by it a later run finds what this one could not end.
-fn environment(tag: &str) -> Vec<CString> {
-    let own = std::env::vars_os().filter(|(name, _)| name != MARK);
+/// The runner's own, with the run's mark: by it a later run finds what this one could not end. And with the sandbox's name, by which
+/// this one finds what a runtime leaves of it.
+fn environment(tag: &str, part: &Part) -> Vec<CString> {
+    let own = std::env::vars_os().filter(|(name, _)| name != MARK && name != NAME);
     let entries = own.map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
     entries
         .chain([format!("{MARK}={tag}").into_bytes()])
+        .chain(part.name().map(|name| format!("{NAME}={name}").into_bytes()))
         .filter_map(|entry| CString::new(entry).ok())
         .collect()
 }

@@ -22,6 +22,9 @@ pub use attached::Attached;
 pub use host::on_host;
 pub use nursery::{Nursery, NurseryError, Process};
 pub use running::{Further, Sandbox};
-pub use runtime::{Cannot, First, Order, Runtime, StartError, add_runtime, add_users_runtimes, by_name, names, nulls, pretenders, remove_agents};
+pub use runtime::{
+    Cannot, First, Order, Runtime, StartError, add_runtime, add_users_runtimes, by_name, names, nulls,
+    pretenders, remove_agents,
+};
 pub use streams::{Captured, Commanded};
-pub use usable::usable;
+pub use usable::tried;

@@ -3,8 +3,12 @@
 //! Its name carries the run's tag, and a lock on it says that the run is alive: a later run sweeps what a killed one left.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::net::Shutdown;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
@@ -20,8 +24,11 @@ use crate::sys::{self, Failure, Result};
 pub struct RunDirectory {
     path: PathBuf,
     tag: String,
-    // Held as long as the nursery, which has a copy, or the runner lives.
+    // Both are held as long as the nursery, which has copies, or the runner lives.
     _lock: File,
+    _sign: UnixDatagram,
+    /// Whether runtimes were used that leave more behind than native sandboxes do.
+    runtimes: AtomicBool,
 }
 
 const STAGE: &str = "stage";
@@ -43,7 +50,16 @@ impl RunDirectory {
             match set_up(&path) {
                 // Between the two calls another run may have taken it for a dead one's.
                 Ok(None) => {}
-                Ok(Some(lock)) => return Ok(Self { path, tag, _lock: lock }),
+                Ok(Some(lock)) => {
+                    let sign = put_up_sign(&tag).inspect_err(|_| remove(&path, &tag))?;
+                    return Ok(Self {
+                        path,
+                        tag,
+                        _lock: lock,
+                        _sign: sign,
+                        runtimes: AtomicBool::new(false),
+                    });
+                }
                 Err(failure) => {
                     remove(&path, &tag);
                     return Err(failure);
@@ -84,10 +100,18 @@ impl RunDirectory {
         self.path.join(format!("{PEER}{pid}"))
     }
 
+    /// Notes that sandboxes were made by other runtimes than the native one.
+    pub(super) fn runtimes_were_used(&self) {
+        self.runtimes.store(true, Ordering::Relaxed);
+    }
+
     /// Removes it, with the cgroups of the run. It holds nothing but what was made here; anything else stays, rather than be
     /// deleted unseen.
     pub fn remove(&self) {
         cgroup::sweep(&self.tag);
+        if self.runtimes.load(Ordering::Relaxed) {
+            cgroup::sweep_hierarchies(&self.tag);
+        }
         remove(&self.path, &self.tag);
     }
 }
@@ -163,14 +187,26 @@ fn sweep() {
         let Some(_lock) = lock_of_dead(&entry.path()) else { continue };
         kill_of_run(&name, tag);
         cgroup::sweep(tag);
+        cgroup::sweep_hierarchies(tag);
         remove(&entry.path(), tag);
     }
 }
 
-/// Whether the run of this tag goes on.
+/// Whether the run of this tag goes on, wherever its directory is.
 pub(super) fn is_alive(tag: &str) -> bool {
-    let path = parent().join(directory_name(tag));
-    path.exists() && lock_of_dead(&path).is_none()
+    put_up_sign(tag).is_err_and(|failure| failure.errno == libc::EADDRINUSE)
+}
+
+/// An address that the kernel gives to one socket of a network namespace, and frees with its last descriptor (unix(7), abstract). Whether
+/// it can be had says whether the run lives, to those too that look for temporary files elsewhere.
+fn put_up_sign(tag: &str) -> Result<UnixDatagram> {
+    let name = format!("airtight-{tag}");
+    let address = SocketAddr::from_abstract_name(&name);
+    let sign = address.and_then(|address| UnixDatagram::bind_addr(&address));
+    let sign = sign.map_err(|error| Failure::from_io("bind", &[&name], &error))?;
+    // Nobody is to send it anything.
+    sign.shutdown(Shutdown::Both).map_err(|error| Failure::from_io("shutdown", &[&name], &error))?;
+    Ok(sign)
 }
 
 /// The lock of a directory of ours that nobody else holds.

@@ -1,7 +1,7 @@
 //! A running sandbox.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -21,6 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a runtime may take to put away a sandbox that has ended.
 const TIDYING: Duration = Duration::from_secs(3);
 
+/// How long a runtime may take to let in an agent that only looks where it is.
+const LOOKING: Duration = Duration::from_secs(5);
+
+/// Whether a runtime's further processes come into the sandbox: tried once, since it costs a process. Why they do not, or nothing.
+pub(super) type Trial = OnceLock<Option<String>>;
+
 /// The way in for further processes.
 pub(super) trait Door: Send + Sync + std::fmt::Debug {
     /// Makes a process in the sandbox, with these streams.
@@ -34,6 +40,11 @@ pub(super) trait Door: Send + Sync + std::fmt::Debug {
     /// Whether it is: the process that enters is a runtime's own, which starts the one that is meant.
     fn is_indirect(&self) -> bool {
         false
+    }
+
+    /// What is known of where it leads, if that is in question: a runtime's own way may lead into another sandbox.
+    fn trial(&self) -> Option<&Trial> {
+        None
     }
 
     /// Who says what the runtime says of the sandbox.
@@ -92,7 +103,10 @@ impl Door for Shut {
 /// What the first process is to the host.
 #[derive(Debug)]
 enum Voice {
-    Agent { channel: Channel, stderr: OwnedFd },
+    Agent {
+        channel: Channel,
+        stderr: OwnedFd,
+    },
     Command(Box<Commanded>),
     /// It was there before, and says nothing.
     Watched,
@@ -144,7 +158,7 @@ impl Sandbox {
             Voice::Watched => return Ok(()),
         };
         if channel.greeted() {
-            return Ok(());
+            return self.deserted().map_or(Ok(()), |ended| Err(StartError::Deserted(ended)));
         }
         match channel.hello(deadline) {
             Ok(_) => Ok(()),
@@ -185,7 +199,8 @@ impl Sandbox {
     /// The first process as the host sees it.
     pub fn subject(&self) -> Subject {
         let subject = seen(self.found.as_ref(), &self.first);
-        let of_nursery = || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
+        let of_nursery =
+            || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
         let reporter = self.door.reporter().or_else(|| self.found.is_none().then(of_nursery));
         subject.reported_by(reporter)
     }
@@ -193,6 +208,11 @@ impl Sandbox {
     /// How the first process ended, if it has; waits for it until the deadline.
     pub fn wait(&self, deadline: Instant) -> Option<Ended> {
         self.first.wait(deadline)
+    }
+
+    /// How the runtime ended, if it has while what it started goes on: nobody answers for that any more.
+    pub fn deserted(&self) -> Option<Ended> {
+        deserted(self.found.as_ref(), &self.first)
     }
 
     /// Why the first process could not be set up or executed, if that is so.
@@ -212,10 +232,21 @@ impl Sandbox {
         argv: &[String],
         stdin: &str,
     ) -> Result<(Process, Commanded), StartError> {
+        self.try_door(nursery)?;
         let streams = Streams::new()?;
         let role = Role::Command { argv: argv.to_vec() };
         let process = self.door.enter(nursery, &role, streams.inside())?;
         Ok((process, streams.into_command(stdin)?))
+    }
+
+    /// A command says nothing of where it is: an agent does. One that is not let in says nothing either, and the command speaks for itself.
+    fn try_door(&self, nursery: &Nursery) -> Result<(), StartError> {
+        let Some(trial) = self.door.trial() else { return Ok(()) };
+        let elsewhere = trial.get_or_init(|| match self.join(nursery, Instant::now() + LOOKING) {
+            Err(StartError::Elsewhere(reason)) => Some(reason),
+            _ => None,
+        });
+        elsewhere.clone().map_or(Ok(()), |reason| Err(StartError::Elsewhere(reason)))
     }
 
     /// Lets a further agent in.
@@ -249,6 +280,10 @@ fn send(found: Option<&Found>, process: &Process, signal: Signal) -> Result<(), 
     found.map_or_else(|| process.signal(signal), |found| found.signal(signal))
 }
 
+fn deserted(found: Option<&Found>, process: &Process) -> Option<Ended> {
+    process.ended().filter(|_| found.is_some_and(Found::is_alive))
+}
+
 /// Ends a process. Where a runtime stands between, it is let see the end of its sandbox, and put away what it keeps of it.
 fn end(found: Option<&Found>, process: &Process) {
     if let Some(found) = found {
@@ -258,7 +293,6 @@ fn end(found: Option<&Found>, process: &Process) {
     }
     process.end(Instant::now() + PATIENCE);
 }
-
 
 impl Drop for Sandbox {
     fn drop(&mut self) {

@@ -7,8 +7,9 @@ use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
 use super::running::Sandbox;
 use crate::agent::ChannelError;
+use crate::fact::Ended;
 use crate::spec::{Problems, Settings};
-use crate::sys::Failure;
+use crate::sys::{Failure, signal_name};
 
 /// What makes sandboxes.
 pub trait Runtime: Send + Sync {
@@ -148,6 +149,27 @@ pub enum StartError {
         /// What was said on standard error instead.
         stderr: String,
     },
+    /// The runtime did not bring its sandbox up.
+    #[error("{runtime} started no sandbox: {error}{}{}", how(*.ended), said(.stderr))]
+    Runtime {
+        /// The runtime.
+        runtime: &'static str,
+        /// What happened on the streams that the agent was to have.
+        error: ChannelError,
+        /// How the runtime ended, if it did by itself.
+        ended: Option<Ended>,
+        /// What was said on standard error instead.
+        stderr: String,
+    },
+    /// The program is another than it should be, or cannot be asked.
+    #[error("{0}")]
+    Program(String),
+    /// The runtime has ended, and what it started has not.
+    #[error("the runtime {}, and what it started goes on without it", in_words(*.0))]
+    Deserted(Ended),
+    /// A further process is in another sandbox.
+    #[error("what the runtime started as a further process is not in the sandbox: {0}")]
+    Elsewhere(String),
     /// The process that said hello cannot be found from the host.
     #[error("the agent's process cannot be found from the host: {0}")]
     NotFound(String),
@@ -180,8 +202,23 @@ impl StartError {
     }
 }
 
+/// The most that is shown of what was said.
+const SHOWN: usize = 2000;
+
 fn said(stderr: &str) -> String {
-    if stderr.is_empty() { String::new() } else { format!("; it said: {}", stderr.trim_end()) }
+    let shown: String = stderr.trim_end().chars().take(SHOWN).collect();
+    if shown.is_empty() { String::new() } else { format!("; it said: {shown}") }
+}
+
+fn how(ended: Option<Ended>) -> String {
+    ended.map_or_else(String::new, |ended| format!("; it {}", in_words(ended)))
+}
+
+fn in_words(ended: Ended) -> String {
+    match ended {
+        Ended::Exited(status) => format!("exited with {status}"),
+        Ended::Signaled(number) => format!("was ended by {}", signal_name(number)),
+    }
 }
 
 /// The runtimes that are no files.

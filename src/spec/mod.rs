@@ -28,7 +28,7 @@ mod suggest;
 mod tree;
 mod values;
 
-pub(crate) use load::load_as;
+pub(crate) use load::{Fault, load_as};
 pub use load::{load, parse};
 pub use model::{
     About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,
@@ -36,6 +36,7 @@ pub use model::{
 };
 pub(crate) use problem::bytes;
 pub use problem::{Problem, Problems};
+pub(crate) use scalar::Span;
 pub use scalar::{Percent, Size};
 pub use schema::schema;
 pub use settings::{
@@ -43,4 +44,6 @@ pub use settings::{
     User,
 };
 pub use source::Source;
+pub(crate) use suggest::one_of;
+pub(crate) use tree::Down;
 pub use steps::{EXIT, OUTPUT, SIGNAL};

@@ -17,7 +17,7 @@ pub struct Percent(pub u64);
 
 /// A span of time, written `300ms`, `2s`, `5m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span(pub(super) Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl FromStr for Size {
     type Err = String;

@@ -11,7 +11,7 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
 }
 
 /// The mend for an unknown word: the nearest known one, or all of them where they are few.
-pub(super) fn one_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn one_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     did_you_mean(word, known.clone()).unwrap_or_else(|| {
         let known: Vec<_> = known.into_iter().map(|known| format!("`{known}`")).collect();
         match known.get(MANY..) {

@@ -32,7 +32,7 @@ pub(super) struct Entry {
 
 /// A step from a node down to one that it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Down {
+pub(crate) enum Down {
     Key(String),
     Index(usize),
 }

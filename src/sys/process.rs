@@ -2,8 +2,12 @@
 #![expect(unsafe_code, reason = "descriptor numbers, signal dispositions and _exit are raw calls")]
 
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 
 use super::{Failure, Result};
@@ -25,6 +29,34 @@ pub fn lay_out(kept: &[RawFd]) -> Result<Vec<OwnedFd>> {
     close_range(count, RawFd::MAX)?;
     // SAFETY: these numbers have just been given to descriptors that nobody else owns.
     Ok((3..count).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+/// Has the command's process end when the thread that starts it does (`PR_SET_PDEATHSIG`): for one that the thread waits for.
+pub fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    let ask = move || {
+        let set = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+        // It may have ended before it could be asked for.
+        if std::os::unix::process::parent_id() != parent {
+            exit_now(125);
+        }
+        set.map_err(std::io::Error::from)
+    };
+    // SAFETY: prctl, getppid and _exit are async-signal-safe, and nothing is allocated.
+    unsafe { command.pre_exec(ask) };
+}
+
+/// Gives the command's process a mount namespace of its own, if it may have one: what it mounts goes with it.
+pub fn mount_apart(command: &mut Command) {
+    let part = || {
+        if unshare(CloneFlags::CLONE_NEWNS).is_ok() {
+            let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)?;
+        }
+        Ok(())
+    };
+    // SAFETY: unshare and mount are plain system calls, and these paths are short enough not to be allocated.
+    unsafe { command.pre_exec(part) };
 }
 
 /// Closes all but the standard streams and this descriptor.

@@ -324,10 +324,7 @@ fn a_liar_in_the_agents_place_is_found_out() {
             r#"echo "{\"token\":\"guess\",\"pid\":1}""#.to_owned(),
             r#"another agent answered: its token is "guess""#,
         ),
-        (
-            format!("{hello} sleep MARK"),
-            "the agent's process cannot be found from the host: no process carries its token",
-        ),
+        (format!("{hello} sleep MARK"), "carries its token, but runs /"),
     ];
     for (script, says) in cases {
         let place = Place::new();

@@ -88,6 +88,18 @@ fn lists_name_what_differs() {
     check("{ count: 2 }", json!([1]), "failed: expected 2 elements, observed 1: [1]");
 }
 
+#[test]
+fn each_of_the_others_is_compared_with_its_own_counterpart() {
+    let check = |host: Value, verdict: &str| {
+        let (body, inside) =
+            ("inside: { env: { A: x, others: { same_as: host } } }", json!({ "A": "x", "B": "y" }));
+        check_inside(body, &inside, &[(View::Host, host)], verdict);
+    };
+    check(json!({ "A": "z", "B": "y" }), "held");
+    check(json!({ "A": "y", "B": "x" }), "failed: expected the same as host (\"x\"), observed \"y\"");
+    check(json!({ "A": "x" }), "broken: nothing to compare with from host: there is no `B` in it");
+}
+
 /// One thing that is false makes the whole false; what was not observed makes it broken, never true.
 #[test]
 fn three_valued_logic() {

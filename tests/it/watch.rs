@@ -88,8 +88,12 @@ impl Place {
 
     /// Starts it, with its output in a file; under nohup(1) it hears of hangups nevertheless.
     pub(crate) fn start(&self, spec: &str, runtime: &str) -> Watched<'_> {
+        self.begin(&self.command(spec, runtime))
+    }
+
+    /// Starts such a command, which may have further arguments.
+    pub(crate) fn begin(&self, run: &Command) -> Watched<'_> {
         let output = File::create(self.path("output")).unwrap();
-        let run = self.command(spec, runtime);
         let mut command = Command::new("env");
         command.arg("--default-signal=HUP").arg(run.get_program()).args(run.get_args());
         command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -162,6 +166,17 @@ impl Watched<'_> {
         let (seen, sleeping) =
             (self.seen.iter().map(|member| member.pid).collect::<Vec<_>>(), place.sleeping());
         assert!(sleeping.iter().all(|pid| seen.contains(pid)), "{sleeping:?} are not all of {seen:?}");
+    }
+
+    /// Waits until so many processes sleep, some of which may be a daemon's children, and notes what belongs to the run by then.
+    pub(crate) fn until_started(&mut self, count: usize, what: &str) {
+        let place = self.place;
+        eventually(&format!("{what}: {count} processes sleep"), || {
+            let said = || fs::read_to_string(place.path("output")).unwrap_or_default();
+            assert!(!readable(&self.pidfd, Instant::now()), "the run ended too early: {}", said());
+            place.sleeping().len() >= count
+        });
+        self.seen = tree(self.pid());
     }
 
     /// The nursery: the runner's only child.
@@ -286,7 +301,7 @@ fn cgroups(runner: i32) -> Vec<PathBuf> {
     let mut rest = vec![Path::new("/sys/fs/cgroup").to_owned()];
     while let Some(directory) = rest.pop() {
         let name = directory.file_name().unwrap().to_string_lossy().into_owned();
-        if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+        if prefixes.iter().any(|prefix| name.contains(prefix)) {
             found.push(directory.clone());
         }
         let entries = fs::read_dir(&directory).into_iter().flatten().flatten();

@@ -203,3 +203,79 @@ fn relabel(check: Check, change: impl Fn(&mut Miss)) -> Check {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::expect::Check;
+    use crate::expect::decoded::{checked, told};
+    use crate::fact::Value;
+
+    #[expect(clippy::needless_pass_by_value, reason = "the rows of a table are read more easily")]
+    fn check(fact: &str, observed: Value, expected: &str) {
+        assert_eq!(told(fact, &observed), expected, "{fact} of {observed}");
+    }
+
+    #[test]
+    fn a_list_contains_elements_and_a_text_its_parts() {
+        check("hostname: { contains: ox }", json!("box"), "holds");
+        check("hostname: { contains: ox }", json!("bo"), "expected contains \"ox\", observed \"bo\"");
+        check("nspid: { contains: 1 }", json!([4711, 1]), "holds");
+        check("nspid: { contains: 1 }", json!([11]), "expected contains 1, observed [11]");
+        check("groups: { contains_all: [2, 1] }", json!([1, 2, 3]), "holds");
+        check("groups: { contains_all: [2, 1, 1] }", json!([1, 2, 3]), "missing [1]");
+    }
+
+    #[test]
+    fn what_is_counted_are_elements_fields_and_characters() {
+        check("nspid: { count: 2 }", json!([1, 2]), "holds");
+        check("nspid: { count: 1 }", json!([]), "expected 1 element, observed 0: []");
+        check("nspid: { count: 3 }", json!([7]), "expected 3 elements, observed 1: [7]");
+        check("env: { count: 1 }", json!({ "A": "b" }), "holds");
+        check("env: empty", json!({ "A": "b" }), "expected nothing in it, observed { A: \"b\" }");
+        check("env: empty", json!({}), "holds");
+        check("files: { /a: { empty: true } }", json!(""), "holds");
+        check("files: { /a: { empty: true } }", json!("x"), "expected nothing in it, observed \"x\"");
+    }
+
+    #[test]
+    fn expectations_hold_of_the_values_of_a_map() {
+        let env = || json!({ "A": "x", "B": "y" });
+        check("env: { some: \"y\" }", env(), "holds");
+        check("env: { some: z }", env(), "expected some \"z\", observed { A: \"x\", B: \"y\" }");
+        check("env: { each: { not: z } }", env(), "holds");
+        check("env: { each: { not: x } }", env(), "expected not \"x\", observed \"x\"");
+        check("env: { none: z }", env(), "holds");
+        check("env: { none: x }", env(), "expected none \"x\", observed \"x\"");
+        check("env: { has_key: B }", env(), "holds");
+        check("env: { has_key: y }", env(), "expected has key \"y\", observed { A: \"x\", B: \"y\" }");
+    }
+
+    /// The order of a list counts, that of a set does not; how often an element is there counts in both.
+    #[test]
+    fn lists_and_sets_are_compared_as_what_they_are() {
+        check("groups: [1, 2]", json!([2, 1]), "holds");
+        check("groups: [1, 1]", json!([1]), "missing [1]");
+        check("groups: [1]", json!([1, 1]), "besides [1]");
+        check("nspid: [1, 2]", json!([1, 2]), "holds");
+        check("nspid: [1, 2]", json!([2, 1]), "the order differs: observed [2, 1]");
+        check("nspid: { exactly: [1, 2] }", json!([2, 1]), "holds");
+        check("nspid: { exactly: [1, 2] }", json!([2, 3]), "missing [1], besides [3]");
+    }
+
+    /// By them the diff of a posture tells the elements.
+    #[test]
+    fn elements_that_are_missing_or_there_besides_are_kept_apart() {
+        let check = |fact: &str, observed: Value, missing: Value, extra: Value| {
+            let Check::Fails(misses) = checked(fact, &observed) else { panic!("{fact} of {observed}") };
+            let found = (Value::from(misses[0].missing.clone()), Value::from(misses[0].extra.clone()));
+            assert_eq!(found, (missing, extra), "{fact} of {observed}");
+        };
+        check("groups: [1, 2]", json!([2, 3]), json!([1]), json!([3]));
+        check("groups: { contains_all: [1, 2] }", json!([2, 3]), json!([1]), json!([]));
+        check("groups: empty", json!([2, 3]), json!([]), json!([2, 3]));
+        check("groups: { each: { less_than: 3 } }", json!([2, 3]), json!([]), json!([3]));
+        check("groups: { none: 2 }", json!([2, 3]), json!([]), json!([2]));
+    }
+}

@@ -73,3 +73,35 @@ fn state(matching: &Matching, value: &Value) -> Miss {
 fn exists(value: &Value) -> bool {
     value.get("exists").and_then(Value::as_bool) == Some(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::expect::decoded::told;
+    use crate::fact::Value;
+
+    #[test]
+    fn what_a_path_permits_is_told_with_what_is_there() {
+        let check = |word: &str, observed: Value, expected: &str| {
+            assert_eq!(
+                told(&format!("paths: {{ /x: {word} }}"), &observed),
+                expected,
+                "{word} of {observed}"
+            );
+        };
+        for (word, field) in
+            [("read_only", "mounted_read_only"), ("readable", "can_read"), ("writable", "can_write")]
+        {
+            check(word, json!({ "exists": true, field: true }), "holds");
+            let words = word.replace('_', " ");
+            let expected = format!("expected it {words}, observed {{ exists: true, {field}: false }}");
+            check(word, json!({ "exists": true, field: false }), &expected);
+            check(word, json!({ "exists": true }), &format!("broken: `{field}` was not observed"));
+            let expected = format!("expected it {words}, observed nothing there");
+            check(word, json!({ "exists": false, field: true }), &expected);
+        }
+        check("masked", json!({ "exists": true }), "broken: no observation of the host's: nobody looked");
+        check("absent", json!({ "exists": false }), "broken: no observation of the host's: nobody looked");
+    }
+}

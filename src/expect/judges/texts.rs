@@ -93,3 +93,86 @@ fn part(matching: &Matching, value: &Value, holds: fn(&str, &str) -> bool) -> Ch
     let holds = value.as_str().is_some_and(|text| holds(text, part));
     Check::from(holds, || Miss::new(matching.at, describe_matching(matching), value))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::expect::decoded::told;
+
+    #[test]
+    fn texts_are_held_against_their_parts_and_patterns() {
+        let check = |expected: &str, text: &str, words: &str| {
+            assert_eq!(
+                told(&format!("hostname: {{ {expected} }}"), &json!(text)),
+                words,
+                "{expected} of {text}"
+            );
+        };
+        check("starts_with: bo", "box", "holds");
+        check("starts_with: ox", "box", "expected starts with \"ox\", observed \"box\"");
+        check("ends_with: ox", "box", "holds");
+        check("ends_with: bo", "box", "expected ends with \"bo\", observed \"box\"");
+        check("matches: \"[a-c]o\"", "xbox", "holds");
+        check("matches: \"^o\"", "box", "expected matches `^o`, observed \"box\"");
+        check("like: \"b?x\"", "box", "holds");
+        check("like: \"b*\"", "a box", "expected like `b*`, observed \"a box\"");
+    }
+
+    #[test]
+    fn versions_compare_number_by_number() {
+        let check = |wanted: &str, found: &str, holds: bool| {
+            let words = told(&format!("hostname: {{ version: \"{wanted}\" }}"), &json!(found));
+            let expected = if holds {
+                "holds".to_owned()
+            } else {
+                format!("expected version {wanted}, observed \"{found}\"")
+            };
+            assert_eq!(words, expected);
+        };
+        check("= 6.1", "6.1.0-rc3", true);
+        check("= 6.1", "6.1.1", false);
+        check(">= 6.9", "6.10", true);
+        check(">= 6.1.0", "6.1", true);
+        check(">= 6.10", "6.9", false);
+        check("<= 6.10", "6.9", true);
+        check("<= 6.1", "6.1.0", true);
+        check("<= 6.1", "6.1.1", false);
+        check("> 6.1", "6.1.1", true);
+        check("> 6.1", "6.1", false);
+        check("< 6.1", "5.19", true);
+        check("< 6.1", "6.1", false);
+        let words = told("hostname: { version: \">= 6\" }", &json!("v6"));
+        assert_eq!(words, "\"v6\" does not start with a version");
+    }
+
+    #[test]
+    fn a_version_is_the_numbers_at_the_start() {
+        let check = |text: &str, expected: Option<&[u64]>| {
+            assert_eq!(leading_version(text).as_deref(), expected, "{text}");
+        };
+        check("6.1.0-rc3", Some(&[6, 1, 0]));
+        check("6.1.", Some(&[6, 1]));
+        check("12", Some(&[12]));
+        for none in ["", "-1", ".1", "6..1", "rc3"] {
+            check(none, None);
+        }
+    }
+
+    #[test]
+    fn pointers_find_what_is_in_json() {
+        let check = |pointers: &str, text: &str, expected: &str| {
+            assert_eq!(
+                told(&format!("files: {{ /a: {{ json: {{ {pointers} }} }} }}"), &json!(text)),
+                expected
+            );
+        };
+        let text = "{ \"a\": { \"b\": [1, \"x\"] } }";
+        check("/a/b/0: 1, /a/b/1: x", text, "holds");
+        check("/a/b/0: 2", text, "expected 2, observed 1");
+        check("/a/c: 1", text, "the pointer `/a/c` finds nothing");
+        check("\"\": { has_key: a }", text, "holds");
+        check("/a: 1", "a", "the text is not JSON: expected value at line 1 column 1");
+    }
+}

@@ -74,7 +74,60 @@ pub(in crate::expect) fn others(matching: &Matching, kind: &Kind, value: &Value,
     }
     Check::all(rest.into_iter().map(|(name, value)| {
         let path: Vec<&str> = scene.path.iter().copied().chain([name.as_str()]).collect();
-        evaluate(inner, &kind.of_field(name), value, &Scene { path: &path, named: &[], ..*scene })
-            .within(name)
+        evaluate(inner, &kind.of_field(name), value, &Scene { path: &path, ..*scene }).within(name)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::expect::Check;
+    use crate::expect::decoded::{checked, told};
+
+    #[test]
+    fn what_is_there_and_not_named_is_noticed() {
+        let check = |fact: &str, observed: Value, expected: &str| {
+            assert_eq!(told(fact, &observed), expected, "{fact} of {observed}");
+        };
+        let both = || json!({ "A": "x", "B": "y" });
+        check("env: { exactly: { A: x, B: \"y\" } }", both(), "holds");
+        check("env: { exactly: { A: x } }", both(), "`B` is there besides: \"y\"");
+        check("env: { exactly: { A: z } }", both(), "2 fields are not as expected: A, B");
+        check("env: { exactly: { A: x, others: \"y\" } }", both(), "holds");
+        check("env: { exactly: { A: x, others: z } }", both(), "expected \"z\", observed \"y\"");
+        check("env: { A: x, others: \"y\" }", both(), "holds");
+        check(
+            "env: { A: x, B: \"y\", others: \"y\" }",
+            both(),
+            "there are no others, so `others` says nothing",
+        );
+        // Down to where a value is expected as such.
+        let limits = || json!({ "core": { "soft": 0, "hard": 1 }, "cpu": { "soft": 2, "hard": 3 } });
+        check(
+            "limits: { exactly: { core: { soft: 0 }, others: { hard: 3 } } }",
+            limits(),
+            "`hard` is there besides: 1",
+        );
+        check("limits: { exactly: { core: { soft: 0, hard: 1 }, others: { hard: 3 } } }", limits(), "holds");
+        check("limits: { exactly: { core: { not: { soft: 1 } }, others: { hard: 3 } } }", limits(), "holds");
+        let addresses = || json!({ "lo": ["::1/128"] });
+        check("addresses: { exactly: { lo: { count: 1 } } }", addresses(), "holds");
+    }
+
+    #[test]
+    fn what_is_noticed_has_its_path() {
+        let check = |fact: &str, expected: &[&str]| {
+            let observed = json!({ "core": { "soft": 0, "hard": 1 }, "cpu": { "soft": 2 } });
+            let Check::Fails(misses) = checked(fact, &observed) else { panic!("{fact}") };
+            assert_eq!(
+                (misses.len(), &misses[0].path[..]),
+                (1, &expected.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..]),
+                "{fact}"
+            );
+        };
+        check("limits: { exactly: { core: { soft: 0, hard: 1 } } }", &["cpu"]);
+        check("limits: { exactly: { core: { soft: 0 }, cpu: { soft: 2 } } }", &["core", "hard"]);
+        check("limits: { core: { soft: 0 }, others: { soft: 1 } }", &["cpu", "soft"]);
+    }
 }

@@ -1,69 +1,139 @@
-//! Asking a runtime something on the host: a command that prints its answer, within bounds.
+//! Asking a host command something, within bounds: of time, of what is read of it, and of how long what it starts may live.
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 
+use crate::sandbox::native::poison::VARIABLE;
+use crate::sandbox::nursery::MARK;
 use crate::sys::pipe;
 
-/// How long an answer may take. A daemon may have to unpack an image first.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take, unless the runtime's file says otherwise.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether anything was asked.
+static USED: AtomicBool = AtomicBool::new(false);
+
+/// Whether anything was asked, so that something may be left of it.
+pub(in crate::sandbox) fn was_used() -> bool {
+    USED.load(Ordering::Relaxed)
+}
 
 /// The longest answer, and the longest complaint that is shown.
 const LONGEST: u64 = 1 << 20;
 const SHOWN: usize = 400;
 
+/// How often it is looked how much a command has written.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AskError {
+    /// The command failed, or could not be started.
+    #[error("`{0}`: {1}")]
+    Failed(String, String),
+    /// It was killed, because it did not end.
+    #[error("`{0}`: did not end within {1:?}")]
+    Late(String, Duration),
+    /// It was killed, because it wrote more than is kept.
+    #[error("`{0}`: wrote more than 1 MiB")]
+    Flooded(String),
+}
+
 /// What the command prints, if it succeeds; its complaint if it does not.
 ///
 /// Its output goes to files, so that no child that outlives it can keep the asker waiting for the end of a pipe.
-pub(super) fn ask(argv: &[String], input: Option<File>) -> Result<Vec<u8>, String> {
-    let failed = |reason: String| format!("`{}`: {reason}", argv.join(" "));
-    run(argv, input).map_err(|error| failed(error.to_string())).and_then(|answer| match answer {
-        Answer { status: Some(status), output, .. } if status.success() => Ok(output),
-        Answer { status: Some(status), complaint, .. } => Err(failed(format!("{status}; it said: {complaint}"))),
-        Answer { status: None, .. } => Err(failed(format!("did not end within {} s", PATIENCE.as_secs()))),
-    })
+pub(super) fn ask(argv: &[String], input: Option<File>, patience: Duration) -> Result<Vec<u8>, AskError> {
+    put(argv, input, patience, false)
+}
+
+/// The same of a command that only tells something of itself. What it mounts is gone with it: `firejail --version` mounts directories of its
+/// own below /run, and leaves them there.
+pub(super) fn ask_apart(argv: &[String], patience: Duration) -> Result<Vec<u8>, AskError> {
+    put(argv, None, patience, true)
+}
+
+fn put(argv: &[String], input: Option<File>, patience: Duration, apart: bool) -> Result<Vec<u8>, AskError> {
+    let failed = |reason: String| AskError::Failed(argv.join(" "), reason);
+    let Answer { end, output, complaint } =
+        run(argv, input, patience, apart).map_err(|error| failed(error.to_string()))?;
+    match end {
+        End::Status(status) if status.success() => Ok(output),
+        End::Status(status) if complaint.is_empty() => Err(failed(status.to_string())),
+        End::Status(status) => Err(failed(format!("{status}; it said: {complaint}"))),
+        End::Late => Err(AskError::Late(argv.join(" "), patience)),
+        End::Flooded => Err(AskError::Flooded(argv.join(" "))),
+    }
+}
+
+/// The start of what a command printed, as one line.
+pub(super) fn start_of(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect()
+}
+
+/// How it ended, or why it was killed.
+#[derive(Debug)]
+enum End {
+    Status(ExitStatus),
+    Late,
+    Flooded,
 }
 
 struct Answer {
-    /// None: it was killed because it did not end.
-    status: Option<ExitStatus>,
+    end: End,
     output: Vec<u8>,
     complaint: String,
 }
 
-fn run(argv: &[String], input: Option<File>) -> std::io::Result<Answer> {
+fn run(argv: &[String], input: Option<File>, patience: Duration, apart: bool) -> std::io::Result<Answer> {
     let (program, words) = argv.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
     let (mut output, mut complaint) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let mut command = Command::new(program);
     command.args(words).stdin(input.map_or_else(Stdio::null, Stdio::from));
     command.stdout(output.try_clone()?).stderr(complaint.try_clone()?);
+    // In a group of its own it can be ended with its children, and the terminal's signals are for the runner.
+    command.process_group(0);
+    crate::sys::die_with_parent(&mut command);
+    if apart {
+        crate::sys::mount_apart(&mut command);
+    }
+    // By the mark of the run, if there is one, what it leaves behind is found at the run's end, or by a later run.
+    command.envs(std::env::var_os(VARIABLE).map(|tag| (MARK, tag)));
+    USED.store(true, Ordering::Relaxed);
     let mut child = command.spawn()?;
-    let status = wait(&mut child)?;
-    let complaint = String::from_utf8_lossy(&written(&mut complaint)?).trim_end().to_owned();
-    let complaint = complaint.chars().take(SHOWN).collect();
-    Ok(Answer { status, output: written(&mut output)?, complaint })
+    let end = wait(&mut child, Instant::now() + patience, &[&output, &complaint])?;
+    let complaint = start_of(&written(&mut complaint)?);
+    Ok(Answer { end, output: written(&mut output)?, complaint })
 }
 
-/// Waits for its end by its pidfd, and kills it where that does not come.
-fn wait(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + PATIENCE;
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    let pidfd = pidfd_open(pid.ok_or(std::io::ErrorKind::InvalidData)?, PidfdFlags::empty())?;
+/// Waits for its end by its pidfd, and kills it where that does not come, or where it would fill the disk.
+fn wait(child: &mut Child, deadline: Instant, outputs: &[&File]) -> std::io::Result<End> {
+    let pid = i32::try_from(child.id()).map_err(|_| std::io::ErrorKind::InvalidData)?;
+    let named = rustix::process::Pid::from_raw(pid).ok_or(std::io::ErrorKind::InvalidData)?;
+    let pidfd = pidfd_open(named, PidfdFlags::empty())?;
     while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
+        let floods = outputs.iter().any(|file| file.metadata().is_ok_and(|found| found.len() > LONGEST));
+        if floods || Instant::now() >= deadline {
+            // It has not been waited for, so that the group is still its own.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
             child.kill()?;
             child.wait()?;
-            return Ok(None);
+            return Ok(if floods { End::Flooded } else { End::Late });
         }
         // Whatever wakes it, the loop looks again.
-        let _ = pipe::wait(&pidfd, PollFlags::POLLIN, deadline);
+        let _ = pipe::wait(&pidfd, PollFlags::POLLIN, deadline.min(Instant::now() + LOOK));
     }
-    child.wait().map(Some)
+    child.wait().map(End::Status)
 }
 
 fn written(file: &mut File) -> std::io::Result<Vec<u8>> {
@@ -76,27 +146,50 @@ fn written(file: &mut File) -> std::io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::ask;
+    use super::*;
 
-    fn shell(script: &str) -> Result<Vec<u8>, String> {
-        ask(&["sh", "-c", script].map(str::to_owned), None)
+    fn shell(script: &str, patience: Duration) -> Result<Vec<u8>, String> {
+        ask(&["sh", "-c", script].map(str::to_owned), None, patience).map_err(|error| error.to_string())
     }
 
     #[test]
     fn an_answer_is_what_was_printed() {
-        assert_eq!(shell("echo yes; echo no >&2").unwrap(), b"yes\n");
+        assert_eq!(shell("echo yes; echo no >&2", PATIENCE).unwrap(), b"yes\n");
     }
 
     #[test]
     fn a_complaint_is_told() {
-        let error = shell("echo yes; echo no >&2; exit 3").unwrap_err();
+        let error = shell("echo yes; echo no >&2; exit 3", PATIENCE).unwrap_err();
         assert_eq!(error, "`sh -c echo yes; echo no >&2; exit 3`: exit status: 3; it said: no");
     }
 
     #[test]
+    fn a_command_that_does_not_end_is_ended_with_its_children() {
+        let patience = Duration::from_millis(300);
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("pids");
+        let script = format!("sleep 600 & echo $! > {}; wait", list.display());
+        let error = shell(&script, patience).unwrap_err();
+        assert_eq!(error, format!("`sh -c {script}`: did not end within 300ms"));
+        let pid = std::fs::read_to_string(list).unwrap();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z ") || state.contains(") X "), "{state}");
+    }
+
+    #[test]
+    fn a_command_that_writes_without_end_is_ended() {
+        for script in ["cat /dev/zero", "cat /dev/zero >&2"] {
+            assert_eq!(
+                shell(script, PATIENCE).unwrap_err(),
+                format!("`sh -c {script}`: wrote more than 1 MiB")
+            );
+        }
+    }
+
+    #[test]
     fn what_outlives_the_command_is_not_waited_for() {
-        assert_eq!(shell("sleep 600 & echo $!; kill $!").is_ok(), true);
-        let error = ask(&["no-such-program".to_owned()], None).unwrap_err();
+        assert!(shell("sleep 600 & echo $!; kill $!", PATIENCE).is_ok());
+        let error = ask(&["no-such-program".to_owned()], None, PATIENCE).unwrap_err().to_string();
         assert!(error.starts_with("`no-such-program`: No such file"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::definition::Definition;
+use super::review::review;
 use super::runtime::CommandLine;
 use crate::sandbox::Runtime as _;
 use crate::spec::{Problems, load_as};
@@ -60,6 +61,14 @@ pub(in crate::sandbox) fn add(path: &Path) -> Result<&'static str, Problems> {
     decode(path, None).map(|definition| keep(definition).name())
 }
 
+/// Ends what a run has left with the daemons of those that it has used.
+pub(in crate::sandbox) fn end_all_of(tag: &str) {
+    let used: Vec<&'static CommandLine> = read().values().copied().collect();
+    for runtime in used {
+        runtime.end_own(tag);
+    }
+}
+
 /// Adds those of the user's own folder, `$XDG_CONFIG_HOME/airtight/runtimes/*.yaml`.
 ///
 /// # Errors
@@ -84,7 +93,7 @@ fn bundled(name: &str) -> Option<&'static str> {
 }
 
 fn decode(path: &Path, text: Option<&str>) -> Result<Definition, Problems> {
-    load_as(path, text, "runtime")
+    load_as(path, text, "runtime", review)
 }
 
 fn keep(definition: Definition) -> &'static CommandLine {

@@ -1,11 +1,14 @@
 //! What a runtime's YAML file says: how it is found, run, and asked, and how each setting of a sandbox is spelled for it.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
+use super::ask::PATIENCE;
 use super::words::Word;
-use crate::spec::{Namespace, Settings};
+use crate::spec::{Namespace, Settings, Span};
 
 /// A runtime.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +35,10 @@ pub(super) struct Definition {
     pub(super) untested: Option<String>,
     /// In what form it takes a root filesystem.
     pub(super) rootfs: Rootfs,
+    /// Whether the root that its processes have is a copy or an overlay of the one that it is given. Otherwise the host holds that it is
+    /// that one.
+    #[serde(default)]
+    pub(super) copies_root: bool,
     /// Prints or writes the `config.json` of a bundle that it makes by itself; its working directory is the bundle.
     pub(super) bundle: Option<Vec<Word>>,
     /// How an engine is given an image.
@@ -58,6 +65,8 @@ pub(super) struct Definition {
     pub(super) delete: Option<Vec<Word>>,
     /// The command line that prints the names of all sandboxes that it keeps, one a line.
     pub(super) list: Option<Vec<Word>>,
+    /// How long it may take to answer when it is asked something, `10s` by default; to take an image it has six times as long.
+    pub(super) patience: Option<Span>,
     /// A command line that succeeds if it can be used: a daemon answers.
     pub(super) ready: Option<Vec<Word>>,
     /// How settings are spelled.
@@ -121,6 +130,16 @@ impl std::fmt::Display for Name {
 pub(super) struct Pattern(pub(super) Regex);
 
 impl Definition {
+    /// How long it may take to answer.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.map_or(PATIENCE, |Span(patience)| patience)
+    }
+
+    /// How long it may take to take an image.
+    pub(super) fn patience_for_images(&self) -> Duration {
+        self.patience().saturating_mul(6)
+    }
+
     /// Whether bind mounts are made in the root before it starts, because it has no words for mounts.
     pub(super) fn binds_for_itself(&self) -> bool {
         self.rootfs == Rootfs::Directory && self.settings.mounts.is_empty()
@@ -136,7 +155,8 @@ impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = |error: regex::Error| {
-            let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
+            let reason =
+                error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             de::Error::custom(format!("`{text}` is not a regular expression: {reason}"))
         };
         Regex::new(&text).map(Self).map_err(wrong)

@@ -1,19 +1,19 @@
 //! The way into a sandbox that a runtime has made.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ask::ask;
 use super::bundle;
 use super::definition::{Definition, Rootfs};
-use super::found::{self, Found};
+use super::found::{self, Found, Sought};
 use super::luggage::luggage;
 use super::report::Asking;
 use super::words::{Values, Word, fill};
 use crate::fact::Reporter;
 use crate::sandbox::native::{Blueprint, Confinement, IdMap, Identity, NativeDoor, Role};
-use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
-use crate::sandbox::running::Door;
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
+use crate::sandbox::running::{Door, Trial};
 use crate::sandbox::runtime::{Cannot, StartError};
 use crate::sandbox::vouch::Brought;
 use crate::spec::Namespace;
@@ -23,6 +23,8 @@ use crate::sys::{CAPABILITIES, random_word};
 pub(super) fn door(
     definition: &Definition,
     values: Values,
+    part: Part,
+    trial: &Arc<Trial>,
     runtime: &Process,
     agent: Option<&Found>,
 ) -> Result<Box<dyn Door>, StartError> {
@@ -35,8 +37,16 @@ pub(super) fn door(
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
     let delete = deletion(definition, &values)?;
-    let asking = Arc::new(Asking { forms: definition.reports.clone(), values: values.clone(), beside });
-    Ok(Box::new(OwnDoor { words, values, beside, brought: brought(definition)?, delete, asking }))
+    let asking = Arc::new(Asking {
+        forms: definition.reports.clone(),
+        values: values.clone(),
+        beside,
+        patience: definition.patience(),
+    });
+    let (brought, patience) = (brought(definition)?, definition.patience());
+    let first = agent.map(|agent| agent.pid);
+    let trial = Arc::clone(trial);
+    Ok(Box::new(OwnDoor { words, values, beside, first, part, brought, delete, patience, trial, asking }))
 }
 
 /// What ends a sandbox, and removes what a daemon keeps of it.
@@ -56,8 +66,14 @@ struct OwnDoor {
     values: Values,
     /// The process of the runtime that runs the first one: what it keeps of its sandbox is in that one's mount namespace.
     beside: Option<i32>,
+    /// The agent that is the sandbox's first process, if one is.
+    first: Option<i32>,
+    /// What its further processes are a part of.
+    part: Part,
     brought: Brought,
     delete: Option<Vec<String>>,
+    patience: Duration,
+    trial: Arc<Trial>,
     asking: Arc<Asking>,
 }
 
@@ -72,16 +88,25 @@ impl Door for OwnDoor {
         let name = random_word().map_err(NurseryError::System)?;
         let values = self.values.clone().with("exec", name).with_words("command", command);
         let argv = fill(&self.words, &values).map_err(|cannot| NurseryError::Unexpected(cannot.reason))?;
-        let launch = Launch { argv, root: None, beside: self.beside, poisoned: false };
+        let part = self.part.clone();
+        let launch = Launch { argv, root: None, beside: self.beside, poisoned: false, part };
         nursery.make(&Request::Launch(launch), streams)
     }
 
     fn find(&self, token: &str, reported: i32, deadline: Instant) -> Result<Option<Found>, StartError> {
-        found::agent(token, reported, Some(&self.brought), deadline).map(Some)
+        let found =
+            found::agent(&Sought { token, reported, brought: Some(&self.brought), root: None }, deadline)?;
+        self.first.map_or(Ok(()), |first| found::is_beside(&found, first))?;
+        Ok(Some(found))
     }
 
     fn is_indirect(&self) -> bool {
         true
+    }
+
+    /// Where the first process is a command there is nothing to be held against.
+    fn trial(&self) -> Option<&Trial> {
+        self.first.map(|_| &*self.trial)
     }
 
     fn reporter(&self) -> Option<Arc<dyn Reporter>> {
@@ -90,7 +115,7 @@ impl Door for OwnDoor {
 
     fn close(&self) {
         // What is left of it is swept by the next run.
-        let _ = self.delete.as_ref().map(|argv| ask(argv, None));
+        let _ = self.delete.as_ref().map(|argv| ask(argv, None, self.patience));
     }
 }
 

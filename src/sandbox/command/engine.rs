@@ -9,11 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::ask::ask;
+use super::ask::{AskError, ask};
 use super::definition::{Definition, Form, ImageStore};
 use super::words::{Values, fill};
 use crate::image::cache_folder;
-use crate::sandbox::run_directory;
 
 /// What every image that airtight gives to an engine is called, before its digest.
 const REPOSITORY: &str = "airtight";
@@ -28,26 +27,42 @@ pub(super) fn image_name(rootfs: &Path) -> String {
 }
 
 /// Sees to it that the engine has the image; once for each image of a run.
-pub(super) fn import(definition: &Definition, store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), String> {
+pub(super) fn import(
+    definition: &Definition,
+    store: &ImageStore,
+    rootfs: &Path,
+    values: &Values,
+) -> Result<(), String> {
     static DONE: Mutex<Option<HashMap<(String, PathBuf), Result<(), String>>>> = Mutex::new(None);
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (definition.runtime.0.clone(), rootfs.to_owned());
-    done.get_or_insert_default().entry(key).or_insert_with(|| import_now(store, rootfs, values)).clone()
+    done.get_or_insert_default()
+        .entry(key)
+        .or_insert_with(|| import_now(definition, store, rootfs, values))
+        .clone()
 }
 
-fn import_now(store: &ImageStore, rootfs: &Path, values: &Values) -> Result<(), String> {
+fn import_now(
+    definition: &Definition,
+    store: &ImageStore,
+    rootfs: &Path,
+    values: &Values,
+) -> Result<(), String> {
     let words = |words| fill(words, values).map_err(|cannot| cannot.reason);
     // Of two runs at once the second must find what the first has imported.
     let _turn = turn().map_err(|error| format!("no lock for importing images: {error}"))?;
-    if ask(&words(&store.has)?, None).is_ok() {
-        return Ok(());
+    match ask(&words(&store.has)?, None, definition.patience()) {
+        Ok(_) => return Ok(()),
+        Err(AskError::Failed(..)) => {}
+        Err(other) => return Err(other.to_string()),
     }
     let archive = match store.form {
         Form::Rootfs => archive(rootfs),
         Form::Docker => archive(rootfs).and_then(|layer| docker_archive(layer, &image_name(rootfs))),
     };
     let archive = archive.map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
-    ask(&words(&store.import)?, Some(archive)).map(drop)
+    let imported = ask(&words(&store.import)?, Some(archive), definition.patience_for_images());
+    imported.map(drop).map_err(|error| error.to_string())
 }
 
 fn turn() -> std::io::Result<File> {
@@ -108,33 +123,38 @@ fn append(builder: &mut tar::Builder<File>, name: &str, bytes: &[u8]) -> std::io
     builder.append_data(&mut header, name, bytes)
 }
 
-/// Removes the containers of runs that have died: only a daemon could keep them so long.
-pub(super) fn sweep(definition: &Definition, values: &Values) {
+/// Removes the containers of the runs with these tags, which a daemon keeps.
+pub(super) fn sweep(definition: &Definition, values: &Values, belongs: impl Fn(&str) -> bool) {
     let (Some(list), Some(delete)) = (&definition.list, &definition.delete) else { return };
-    let listed = fill(list, values).map_err(|cannot| cannot.reason).and_then(|argv| ask(&argv, None));
+    let patience = definition.patience();
+    let listed = fill(list, values).ok().and_then(|argv| ask(&argv, None, patience).ok());
     let text = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
-    for name in text.lines().map(str::trim).filter(|name| is_left_over(name)) {
+    for name in text.lines().map(str::trim).filter(|name| tag_of(name).is_some_and(&belongs)) {
         // What cannot be removed now is tried again by the next run.
-        let _ = fill(delete, &values.clone().with("id", name)).map(|argv| ask(&argv, None));
+        let _ = fill(delete, &values.clone().with("id", name)).map(|argv| ask(&argv, None, patience));
     }
 }
 
-/// `airtight-TAG.cN`, of a run that is over.
-fn is_left_over(name: &str) -> bool {
-    let tag = name.strip_prefix(CONTAINER).and_then(|rest| rest.split_once('.')).map(|(tag, _)| tag);
-    tag.is_some_and(|tag| !run_directory::is_alive(tag))
+/// Of `airtight-TAG.cN`.
+fn tag_of(name: &str) -> Option<&str> {
+    name.strip_prefix(CONTAINER).and_then(|rest| rest.split_once('.')).map(|(tag, _)| tag)
 }
 
 /// Removes the images that were imported; says which.
-pub(super) fn remove_images(store: &ImageStore, values: &Values) -> Result<Vec<String>, String> {
-    let words = |words, values: &Values| fill(words, values).map_err(|cannot| cannot.reason);
-    let listed = ask(&words(&store.list, values)?, None)?;
+pub(super) fn remove_images(
+    definition: &Definition,
+    store: &ImageStore,
+    values: &Values,
+) -> Result<Vec<String>, String> {
+    let told = |words, values: &Values| {
+        let argv = fill(words, values).map_err(|cannot| cannot.reason)?;
+        ask(&argv, None, definition.patience()).map_err(|error| error.to_string())
+    };
+    let listed = told(&store.list, values)?;
     let text = String::from_utf8_lossy(&listed).into_owned();
     // An engine may put a registry before the name.
     let names = text.lines().filter_map(|line| line.trim().rsplit('/').next());
     let ours = names.filter(|name| name.starts_with(&format!("{REPOSITORY}:")));
-    ours.map(|name| {
-        ask(&words(&store.remove, &values.clone().with("image", name))?, None).map(|_| name.to_owned())
-    })
-    .collect()
+    ours.map(|name| told(&store.remove, &values.clone().with("image", name)).map(|_| name.to_owned()))
+        .collect()
 }

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::os::linux::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
+use nix::poll::PollFlags;
 use nix::sys::signal::Signal;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::sandbox::runtime::StartError;
 use crate::sandbox::vouch::{Brought, vouch};
-use crate::sys::{Failure, Result as SysResult};
+use crate::sys::{Failure, Result as SysResult, pipe};
 
 /// A process that was found.
 #[derive(Debug)]
@@ -20,6 +22,11 @@ pub(in crate::sandbox) struct Found {
 }
 
 impl Found {
+    /// Whether it goes on.
+    pub(in crate::sandbox) fn is_alive(&self) -> bool {
+        !pipe::wait(&self.pidfd, PollFlags::POLLIN, Instant::now()).unwrap_or(true)
+    }
+
     /// Signals it. One that has ended has lost the signal, as a signal always may be.
     pub(in crate::sandbox) fn signal(&self, signal: Signal) -> SysResult<()> {
         let Some(number) = rustix::process::Signal::from_named_raw(signal as i32) else { return Ok(()) };
@@ -30,23 +37,88 @@ impl Found {
     }
 }
 
+/// How long a process may take to be seen that has said hello already.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is known of an agent before it is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sought<'a> {
+    /// The last word of its command line.
+    pub(super) token: &'a str,
+    /// The PID that it has reported.
+    pub(super) reported: i32,
+    /// What was brought of this program for it to run.
+    pub(super) brought: Option<&'a Brought>,
+    /// The device of the root that it must be in, if that is known.
+    pub(super) root: Option<u64>,
+}
+
 /// The host's PID of the process whose command line carries the token, vouched for: it runs this program, or what was brought of it,
-/// and has the PID that the agent reported.
-pub(super) fn agent(
-    token: &str,
-    reported: i32,
-    brought: Option<&Brought>,
-    deadline: Instant,
-) -> Result<Found, StartError> {
+/// has the PID that the agent reported, and is in the root that the runtime was given.
+pub(super) fn agent(sought: &Sought<'_>, deadline: Instant) -> Result<Found, StartError> {
+    let deadline = deadline.min(Instant::now() + PATIENCE);
     loop {
-        if let Some(found) = processes().find_map(|pid| find(pid, token)) {
-            let vouched = vouch(found.pid, found.pidfd.as_fd(), reported, brought);
+        if let Some(found) = processes().find_map(|pid| find(pid, sought.token)) {
+            let vouched = vouch(found.pid, found.pidfd.as_fd(), sought.reported, sought.brought)
+                .and_then(|()| sought.root.map_or(Ok(()), |device| is_in_root(found.pid, device)));
             return vouched.map(|()| found).map_err(StartError::NotFound);
         }
         if Instant::now() >= deadline {
-            return Err(StartError::NotFound("no process carries its token".to_owned()));
+            return Err(StartError::NotFound(nobody(sought.token)));
         }
         std::thread::yield_now();
+    }
+}
+
+/// Why nobody was found: who carries the token, and is not the agent, is told.
+fn nobody(token: &str) -> String {
+    let others = processes().filter(|pid| ends_with_token(*pid, token));
+    let others: Vec<String> = others
+        .take(3)
+        .map(|pid| format!("process {pid} carries its token, but runs {}", program(pid)))
+        .collect();
+    if others.is_empty() { "no process carries its token".to_owned() } else { others.join(", ") }
+}
+
+fn program(pid: i32) -> String {
+    fs::read_link(format!("/proc/{pid}/exe"))
+        .map_or_else(|_| "nothing that can be read".to_owned(), |exe| exe.display().to_string())
+}
+
+/// Its root is on the device: bind mounts of a root keep that.
+fn is_in_root(pid: i32, device: u64) -> Result<(), String> {
+    let link = format!("/proc/{pid}/root/.");
+    let root = fs::metadata(&link).map_err(|error| format!("{link} cannot be read: {error}"))?.st_dev();
+    let name = |device| format!("device {}:{}", libc::major(device), libc::minor(device));
+    if root == device {
+        return Ok(());
+    }
+    Err(format!(
+        "the root of process {pid} is on {}, and the one that the runtime was given on {}",
+        name(root),
+        name(device)
+    ))
+}
+
+/// Holds that a further process is where the first one is: in its root, its mount and its PID namespace. An `exec` that makes a container of
+/// its own would have claims judge another one.
+pub(super) fn is_beside(further: &Found, first: i32) -> Result<(), StartError> {
+    let place = |pid: i32| {
+        let root = fs::metadata(format!("/proc/{pid}/root/.")).map(|found| (found.st_dev(), found.st_ino()));
+        let link = |name: &str| fs::read_link(format!("/proc/{pid}/ns/{name}"));
+        Ok::<_, std::io::Error>([
+            ("root", format!("{:?}", root?)),
+            ("mount namespace", link("mnt")?.display().to_string()),
+            ("PID namespace", link("pid")?.display().to_string()),
+        ])
+    };
+    let unread = |error: std::io::Error| StartError::NotFound(format!("where it is cannot be read: {error}"));
+    let (here, there) = (place(further.pid).map_err(unread)?, place(first).map_err(unread)?);
+    match here.iter().zip(&there).find(|(here, there)| here != there) {
+        None => Ok(()),
+        Some(((what, here), (_, there))) => {
+            Err(StartError::Elsewhere(format!("its {what} is {here}, and that of the first process {there}")))
+        }
     }
 }
 
@@ -57,14 +129,17 @@ fn find(pid: i32, token: &str) -> Option<Found> {
     carries(pid, token).then_some(Found { pid, pidfd })
 }
 
-/// The word itself, not a part of a longer one: the runtime's own command line carries it too, but as one of its words it
-/// stands last, behind the role, and that process is not yet the agent. The agent has no such words before the role.
+/// The runtime's own command line carries the token too, and that process is not yet the agent.
 fn carries(pid: i32, token: &str) -> bool {
-    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).collect();
-    let ends_with_token = words.last().is_some_and(|word| *word == token.as_bytes());
-    ends_with_token
+    ends_with_token(pid, token)
         && fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| super::bundle::is_agent(&exe))
+}
+
+/// The word itself, not a part of a longer one: it stands last, behind the role.
+fn ends_with_token(pid: i32, token: &str) -> bool {
+    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
+    let last = line.split(|byte| *byte == 0).rfind(|word| !word.is_empty());
+    last.is_some_and(|word| word == token.as_bytes())
 }
 
 fn processes() -> impl Iterator<Item = i32> {

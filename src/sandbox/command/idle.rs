@@ -1,7 +1,7 @@
 //! Null runtimes that do nothing: whatever they are asked to start is a program that ends at once, and says nothing.
 
 use crate::sandbox::native::Role;
-use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::Streams;
@@ -54,7 +54,13 @@ impl Runtime for Idle {
 
 fn launch(nursery: &Nursery, program: &str, streams: [i32; 3]) -> Result<Process, NurseryError> {
     nursery.make(
-        &Request::Launch(Launch { argv: vec![program.to_owned()], root: None, beside: None, poisoned: false }),
+        &Request::Launch(Launch {
+            argv: vec![program.to_owned()],
+            root: None,
+            beside: None,
+            poisoned: false,
+            part: Part::Unnamed,
+        }),
         streams,
     )
 }

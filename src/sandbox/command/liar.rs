@@ -8,7 +8,7 @@ use nix::unistd::pipe2;
 
 use super::idle::Idle;
 use crate::sandbox::native::{Native, Role, start_agent_on};
-use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::Streams;
@@ -49,7 +49,8 @@ impl Runtime for Liar {
             pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failure::new("pipe2", &[], errno))?;
         let honest = start_agent_on(nursery, order, &token, [questions, honest_answers.as_raw_fd(), errors])?;
         let argv = ["sh", "-c", RELAY].map(str::to_owned).to_vec();
-        let relay = Request::Launch(Launch { argv, root: None, beside: None, poisoned: false });
+        let relay =
+            Request::Launch(Launch { argv, root: None, beside: None, poisoned: false, part: Part::Unnamed });
         let first = nursery.make(&relay, [relayed.as_raw_fd(), answers, errors])?;
         let (channel, stderr) = streams.into_channel(token)?;
         let channel = channel.vouched_by(Box::new(first.known()?));

@@ -50,7 +50,13 @@ fn pack() -> Result<Luggage, StartError> {
         }
         settle(unfinished, &directory).map_err(failed)?;
     }
-    let at = |path: PathBuf| bundle.binds.iter().find(|(source, _)| *source == path).map(|(_, target)| directory.join(name(target)));
+    let at = |path: PathBuf| {
+        bundle
+            .binds
+            .iter()
+            .find(|(source, _)| *source == path)
+            .map(|(_, target)| directory.join(name(target)))
+    };
     let program = at(bundle.brought.program).unwrap_or_else(|| directory.clone());
     let loader = bundle.brought.loader.and_then(at);
     Ok(Luggage { brought: Brought { program, loader }, directory })

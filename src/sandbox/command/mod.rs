@@ -16,11 +16,14 @@ mod manual;
 mod null;
 mod oci;
 mod oci_seccomp;
+mod presence;
 mod report;
+mod review;
 mod runtime;
 mod spell;
 mod words;
 
+pub(super) use ask::was_used as asked_anything;
 pub(super) use found::Found;
 pub(super) use idle::Idle;
 pub(super) use liar::Liar;

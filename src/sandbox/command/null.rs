@@ -1,9 +1,9 @@
 //! The null runtime: no isolation at all. What passes here checks nothing.
 
-use super::found;
+use super::found::{self, Sought};
 use crate::agent::ROLE;
 use crate::sandbox::native::Role;
-use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Process, Request};
+use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
 use crate::sandbox::running::{Door, Sandbox};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
@@ -46,7 +46,10 @@ impl Runtime for Null {
                 let (mut channel, stderr) = streams.into_channel(token.clone())?;
                 let hello = channel.hello(order.deadline);
                 let hello = hello.map_err(|error| StartError::Agent { error, stderr: drain(&stderr) })?;
-                let found = found::agent(&token, hello.pid, None, order.deadline)?;
+                let found = found::agent(
+                    &Sought { token: &token, reported: hello.pid, brought: None, root: None },
+                    order.deadline,
+                )?;
                 Ok(Sandbox::with_agent(first, Some(found), channel, stderr, Box::new(OpenDoor)))
             }
         }
@@ -64,7 +67,10 @@ fn launch(
     poisoned: bool,
     streams: [i32; 3],
 ) -> Result<Process, NurseryError> {
-    nursery.make(&Request::Launch(Launch { argv, root: None, beside: None, poisoned }), streams)
+    nursery.make(
+        &Request::Launch(Launch { argv, root: None, beside: None, poisoned, part: Part::Unnamed }),
+        streams,
+    )
 }
 
 /// Further processes run on the host as well.

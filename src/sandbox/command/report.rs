@@ -1,5 +1,7 @@
 //! What a runtime says of its sandboxes: asked for by the command lines of its file, and read by their JSON pointers.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ pub(super) struct Asking {
     pub(super) values: Values,
     /// The process of the runtime, in whose mount namespace it keeps what it knows.
     pub(super) beside: Option<i32>,
+    /// How long it may take to answer.
+    pub(super) patience: Duration,
 }
 
 impl Reporter for Asking {
@@ -24,8 +28,9 @@ impl Reporter for Asking {
         if let Some(pid) = self.beside {
             argv.splice(..0, ["nsenter".to_owned(), format!("--mount=/proc/{pid}/ns/mnt"), "--".to_owned()]);
         }
-        let said = ask(&argv, None)?;
-        let said = String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
+        let said = ask(&argv, None, self.patience).map_err(|error| error.to_string())?;
+        let said =
+            String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
         read(form, said).map_err(|error| format!("`{}` did not print JSON: {error}", argv.join(" ")))
     }
 }

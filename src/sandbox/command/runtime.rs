@@ -1,20 +1,20 @@
 //! A runtime that is a command line, as its file describes it.
 
 use std::borrow::Cow;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use nix::unistd::Uid;
 use serde_json::Value;
 
-use super::ask::ask;
+use super::ask::{AskError, ask, ask_apart, start_of};
 use super::bundle;
-use super::definition::{Definition, Need, Rootfs};
+use super::definition::{Definition, Rootfs};
 use super::door;
 use super::engine;
-use super::found;
+use super::found::{self, Found, Sought};
 use super::ids::{id_map, root_of};
 use super::luggage::luggage;
 use super::manual::manual;
@@ -22,19 +22,25 @@ use super::oci::Bundle;
 use super::report::Asking;
 use super::spell::{Spelled, spell};
 use super::words::{Values, Word, fill};
+use crate::agent::{Channel, ChannelError};
 use crate::fact::Reporter as _;
 use crate::sandbox::launcher::STATE;
 use crate::sandbox::native::{Breakage, root::ROOT, shifted};
-use crate::sandbox::nursery::{HostView, Launch, Nursery, NurseryError, PreparedRoot, Process, Request};
-use crate::sandbox::program;
-use crate::sandbox::running::Sandbox;
+use crate::sandbox::nursery::{
+    HostView, Launch, Nursery, NurseryError, Part, PreparedRoot, Process, Request,
+};
+use crate::sandbox::running::{Sandbox, Trial};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
+use crate::sandbox::{program, run_directory};
 use crate::spec::{IdRange, Launcher, Profile, Settings};
 use crate::sys::random_word;
 
 /// How long a runtime that did not start its sandbox may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it may take to end once it has closed the agent's streams.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Where a bundle lies on the stage.
 const BUNDLE: &str = "bundle";
@@ -42,20 +48,32 @@ const BUNDLE: &str = "bundle";
 /// A runtime that is a command line.
 #[derive(Debug)]
 pub(in crate::sandbox) struct CommandLine {
-    name: &'static str,
-    definition: Definition,
+    pub(super) name: &'static str,
+    pub(super) definition: Definition,
     /// The `config.json` that it makes by itself, or why it makes none.
     config: OnceLock<Result<Value, String>>,
     /// Whether its daemon answers, if it has one.
-    ready: OnceLock<Result<(), Cannot>>,
+    pub(super) ready: OnceLock<Result<(), AskError>>,
+    /// The version that its program gives, or why that is none.
+    pub(super) version: OnceLock<Result<String, String>>,
+    /// Whether its `exec` leads into its sandboxes.
+    trial: Arc<Trial>,
     /// Whether what earlier runs left with it has been removed.
-    swept: OnceLock<()>,
+    pub(super) swept: OnceLock<()>,
 }
 
 impl CommandLine {
     pub(super) fn new(definition: Definition) -> Self {
         let name = Box::leak(definition.runtime.0.clone().into_boxed_str());
-        Self { name, definition, config: OnceLock::new(), ready: OnceLock::new(), swept: OnceLock::new() }
+        Self {
+            name,
+            definition,
+            config: OnceLock::new(),
+            ready: OnceLock::new(),
+            version: OnceLock::new(),
+            trial: Arc::default(),
+            swept: OnceLock::new(),
+        }
     }
 }
 
@@ -69,14 +87,7 @@ impl Runtime for CommandLine {
     }
 
     fn version(&self) -> Result<String, String> {
-        let version = &self.definition.version;
-        let place = Place::new(Path::new("/"), "airtight");
-        let argv = fill(&version.run, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(&argv, None)?;
-        let said = String::from_utf8_lossy(&said);
-        let found = version.matches.0.captures(&said).and_then(|found| found.get(1));
-        let unknown = || format!("`{}` printed no version", argv.join(" "));
-        found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
+        self.version.get_or_init(|| self.read_version()).clone()
     }
 
     fn manual(&self) -> String {
@@ -88,8 +99,8 @@ impl Runtime for CommandLine {
             return Ok(Vec::new());
         };
         let values = self.values(&Place::new(Path::new("/"), "airtight"));
-        engine::sweep(&self.definition, &values);
-        engine::remove_images(store, &values)
+        engine::sweep(&self.definition, &values, |tag| !run_directory::is_alive(tag));
+        engine::remove_images(&self.definition, store, &values)
     }
 
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
@@ -109,7 +120,8 @@ impl Runtime for CommandLine {
         let forms = &self.definition.reports;
         let name = forms.iter().find(|(_, form)| form.pid.is_some()).map(|(name, _)| name);
         let name = name.ok_or_else(|| format!("{} does not report PIDs", self.name))?;
-        let asking = Asking { forms: forms.clone(), values, beside: None };
+        let asking =
+            Asking { forms: forms.clone(), values, beside: None, patience: self.definition.patience() };
         let pid = asking.report(name)?.pid.filter(|pid| *pid > 0).ok_or("it does not run")?;
         i32::try_from(pid).map_err(|_| format!("{pid} is no PID"))
     }
@@ -134,17 +146,18 @@ impl Runtime for CommandLine {
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
         self.is_there()?;
+        self.is_itself()?;
         let broken = order.breakage.map(|breakage| breakage.settings(order.settings));
         let settings = self.complete(broken.as_ref().unwrap_or(order.settings))?;
         let order = &Order { settings: &settings, ..*order };
         let place = Place::of(nursery);
         let values = self.values_for(order, &place)?;
         match order.first {
-            First::Agent => self.start_agent(nursery, order, &place, values),
+            First::Agent => self.start_agent(nursery, order, &place, &values),
             First::Command { argv, stdin } => {
                 let streams = Streams::new()?;
                 let first = self.launch(nursery, order, &place, &values, argv, streams.inside())?;
-                let door = door::door(&self.definition, values, &first, None)?;
+                let door = door::door(&self.definition, values, place.further(), &self.trial, &first, None)?;
                 Ok(Sandbox::with_command(first, streams.into_command(stdin)?, door))
             }
         }
@@ -157,28 +170,70 @@ impl CommandLine {
         nursery: &Nursery,
         order: &Order<'_>,
         place: &Place,
-        values: Values,
+        values: &Values,
     ) -> Result<Sandbox, StartError> {
         let token = random_word()?;
-        let (words, brought) = (bundle::words(&token)?, door::brought(&self.definition)?);
+        let words = bundle::words(&token)?;
         let streams = Streams::new()?;
-        let first = self.launch(nursery, order, place, &values, &words, streams.inside())?;
+        let first = self.launch(nursery, order, place, values, &words, streams.inside())?;
         let (mut channel, stderr) = streams.into_channel(token.clone())?;
-        match channel.hello(order.deadline) {
-            Ok(hello) => {
-                let found = found::agent(&token, hello.pid, Some(&brought), order.deadline)?;
-                let door = door::door(&self.definition, values, &first, Some(&found))?;
-                Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
+        let begun = self.greet(&mut channel, &token, &first, order.deadline).and_then(|found| {
+            let door = door::door(
+                &self.definition,
+                values.clone(),
+                place.further(),
+                &self.trial,
+                &first,
+                Some(&found),
+            )?;
+            Ok((found, door))
+        });
+        match begun {
+            Ok((found, door)) => Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door)),
+            Err(error) => Err(self.put_away(&first, values, &stderr, error)),
+        }
+    }
+
+    /// Hears the agent's hello, and finds its process.
+    fn greet(
+        &self,
+        channel: &mut Channel,
+        token: &str,
+        first: &Process,
+        deadline: Instant,
+    ) -> Result<Found, StartError> {
+        let hello = channel.hello(deadline).map_err(|error| {
+            // Who closes its streams is about to end.
+            let until = if error == ChannelError::Closed { Instant::now() + MOMENT } else { Instant::now() };
+            let ended = first.wait(until.min(deadline));
+            StartError::Runtime { runtime: self.name, error, ended, stderr: String::new() }
+        })?;
+        let brought = door::brought(&self.definition)?;
+        let root = first.root_device().filter(|_| !self.definition.copies_root);
+        found::agent(&Sought { token, reported: hello.pid, brought: Some(&brought), root }, deadline)
+    }
+
+    /// Ends what was started in vain, and says why it was.
+    fn put_away(&self, first: &Process, values: &Values, errors: &OwnedFd, error: StartError) -> StartError {
+        first.kill(Instant::now() + PATIENCE);
+        if let Ok(Some(argv)) = door::deletion(&self.definition, values) {
+            // What is left of it is swept by the next run.
+            let _ = ask(&argv, None, self.definition.patience());
+        }
+        match (first.failed(), error) {
+            (Some(failure), _) => NurseryError::Setup(failure).into(),
+            (None, StartError::Runtime { runtime, error, ended, .. }) => {
+                StartError::Runtime { runtime, error, ended, stderr: drain(errors) }
             }
-            Err(error) => {
-                first.kill(Instant::now() + PATIENCE);
-                // What is left of it is swept by the next run.
-                let _ = door::deletion(&self.definition, &values)?.map(|argv| ask(&argv, None));
-                match first.failed() {
-                    Some(failure) => Err(NurseryError::Setup(failure).into()),
-                    None => Err(StartError::Agent { error, stderr: drain(&stderr) }),
-                }
-            }
+            (None, other) => other,
+        }
+    }
+
+    /// What its sandbox's first process is a part of: an engine's own are its own matter, and tidy up when they are let.
+    fn part(&self, place: &Place) -> Part {
+        match self.definition.rootfs {
+            Rootfs::Imported => Part::Unnamed,
+            Rootfs::Directory | Rootfs::Bundle => Part::First(place.id.clone()),
         }
     }
 
@@ -200,7 +255,7 @@ impl CommandLine {
             Rootfs::Directory | Rootfs::Bundle => Some(self.root(order, place, config.as_ref())?),
         };
         let poisoned = settings.launcher == Some(Launcher::Poisoned);
-        let launch = Launch { argv, root, beside: None, poisoned };
+        let launch = Launch { argv, root, beside: None, poisoned, part: self.part(place) };
         Ok(nursery.make(&Request::Launch(launch), streams)?)
     }
 
@@ -243,6 +298,10 @@ impl CommandLine {
         own: &Value,
     ) -> Result<(Vec<String>, Option<Value>), Cannot> {
         let definition = &self.definition;
+        let flags = settings.flags.as_deref().unwrap_or_default();
+        if !flags.is_empty() && !definition.run.iter().any(Word::is_flags) {
+            return Err(Cannot::because(format!("{} takes no flags", self.name)));
+        }
         let (spelled, config) = if definition.rootfs == Rootfs::Bundle {
             let rootfs = fill(&[Word::rootfs()], values)?.concat();
             let bundle = Bundle { definition, rootfs: &rootfs, argv: command, directory };
@@ -277,13 +336,19 @@ impl CommandLine {
         let place = Place::new(folder.path(), "airtight");
         std::fs::create_dir(place.bundle()).map_err(|error| format!("no folder for a bundle: {error}"))?;
         let argv = fill(words, &self.values(&place)).map_err(|cannot| cannot.reason)?;
-        let said = ask(&argv, None)?;
+        let said = ask_apart(&argv, self.definition.patience()).map_err(|error| error.to_string())?;
         let text = std::fs::read(place.bundle().join("config.json")).unwrap_or(said);
-        serde_json::from_slice(&text).map_err(|error| format!("its own config.json is not JSON: {error}"))
+        let wrong =
+            |what: String| format!("`{}` made no config.json: {what}: {}", argv.join(" "), start_of(&text));
+        match serde_json::from_slice(&text) {
+            Ok(config @ Value::Object(_)) => Ok(config),
+            Ok(_) => Err(wrong("it is no object".to_owned())),
+            Err(error) => Err(wrong(error.to_string())),
+        }
     }
 
     /// What its placeholders stand for in one sandbox.
-    fn values(&self, place: &Place) -> Values {
+    pub(super) fn values(&self, place: &Place) -> Values {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         Values::default()
             .with("program", program_path(&self.definition.program))
@@ -296,12 +361,12 @@ impl CommandLine {
     /// With what is made for them first: the agent's directory, an engine's image.
     fn values_for(&self, order: &Order<'_>, place: &Place) -> Result<Values, StartError> {
         let mut values = self.values(place);
+        self.swept.get_or_init(|| self.sweep(&values));
         if self.definition.takes_agent() {
             values = values.with("agent", luggage()?.directory.to_string_lossy());
         }
         if let Some(store) = &self.definition.image {
             values = values.with("image", engine::image_name(order.image));
-            self.swept.get_or_init(|| engine::sweep(&self.definition, &values));
             engine::import(&self.definition, store, order.image, &values).map_err(StartError::Image)?;
         }
         Ok(values)
@@ -311,26 +376,6 @@ impl CommandLine {
         let Definition { unmount, files, .. } = &self.definition;
         let texts = files.iter().map(|(path, text)| (PathBuf::from(path), text.clone()));
         HostView { unmounted: unmount.iter().map(PathBuf::from).collect(), texts: texts.collect() }
-    }
-
-    /// Says what keeps it from being used here at all.
-    fn is_there(&self) -> Result<(), Cannot> {
-        let Definition { program, programs, needs, .. } = &self.definition;
-        let missing = [program].into_iter().chain(programs).find(|name| program::find(name).is_none());
-        if let Some(name) = missing {
-            return Err(Cannot::because(format!("the program `{name}` is not there")));
-        }
-        if needs.contains(&Need::Root) && !Uid::effective().is_root() {
-            return Err(Cannot::because(format!("{} needs root here", self.name)));
-        }
-        self.ready.get_or_init(|| self.is_ready()).clone()
-    }
-
-    /// Whether a daemon answers; asked once.
-    fn is_ready(&self) -> Result<(), Cannot> {
-        let Some(words) = &self.definition.ready else { return Ok(()) };
-        let argv = fill(words, &self.values(&Place::new(Path::new("/"), "airtight")))?;
-        ask(&argv, None).map(drop).map_err(Cannot::because)
     }
 
     /// The settings, with those of its hardened profile where they ask for that.
@@ -346,13 +391,13 @@ impl CommandLine {
 }
 
 /// Where a sandbox's things lie, and what it is called.
-struct Place {
+pub(super) struct Place {
     stage: PathBuf,
     id: String,
 }
 
 impl Place {
-    fn new(stage: &Path, id: &str) -> Self {
+    pub(super) fn new(stage: &Path, id: &str) -> Self {
         Self { stage: stage.to_owned(), id: id.to_owned() }
     }
 
@@ -361,6 +406,11 @@ impl Place {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let run = nursery.run();
         Self::new(&run.stage(), &format!("airtight-{}.c{}", run.tag(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// What a further process in it is a part of.
+    fn further(&self) -> Part {
+        Part::Further(self.id.clone())
     }
 
     fn bundle(&self) -> PathBuf {

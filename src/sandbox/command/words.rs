@@ -41,6 +41,11 @@ impl Word {
         self.0.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name)
     }
 
+    /// Whether it stands for the flags.
+    pub(super) fn is_flags(&self) -> bool {
+        self.0 == "{flags}"
+    }
+
     /// The word that is the root filesystem's path.
     pub(super) fn rootfs() -> Self {
         Self("{rootfs}".to_owned())
@@ -66,6 +71,11 @@ impl<'de> Deserialize<'de> for Word {
             ))),
         }
     }
+}
+
+/// The names of the placeholders in a word.
+pub(super) fn placeholders(word: &str) -> impl Iterator<Item = &str> {
+    PLACEHOLDER.captures_iter(word).filter_map(|found| found.get(1)).map(|name| name.as_str())
 }
 
 /// What placeholders stand for at one place.

@@ -85,6 +85,8 @@ fn remove(directory: &Path) {
 }
 
 fn end_members(directory: &Path) {
+    // Where it is frozen, version 1 would not let them die (cgroups(7), freezer).
+    let _ = fs::write(directory.join("freezer.state"), "THAWED");
     // From now on no member can fork; there is no such file where pids are not controlled.
     let _ = fs::write(directory.join("pids.max"), "0");
     // All at once: Linux 5.14, version 2 (cgroups(7)).
@@ -132,6 +134,60 @@ pub(in crate::sandbox) fn sweep(tag: &str) {
         let ours = |path: &PathBuf| prefixes.iter().any(|prefix| name(path).starts_with(prefix));
         below_it(&hierarchy.parent).filter(ours).for_each(|directory| remove(&directory));
     }
+}
+
+/// How deep runtimes put the cgroups of their sandboxes, at the most.
+const DEPTH: usize = 8;
+
+/// Removes what runtimes have made for the sandboxes of a run that has ended, in whatever hierarchy and wherever in it: `runc` leaves its
+/// directories behind when it is killed. What is left in them is killed.
+pub(in crate::sandbox) fn sweep_hierarchies(tag: &str) {
+    named_after_runs().filter(|(_, of)| of == tag).for_each(|(directory, _)| remove(&directory));
+}
+
+/// Removes those of runs that are over; what still lives in one is let be.
+pub(in crate::sandbox) fn sweep_those_of_the_dead(is_alive: impl Fn(&str) -> bool) {
+    let dead = named_after_runs().filter(|(_, tag)| !is_alive(tag));
+    dead.for_each(|(directory, _)| remove_empty(&directory, DEPTH));
+}
+
+fn remove_empty(directory: &Path, depth: usize) {
+    if depth > 0 {
+        below_it(directory).for_each(|below| remove_empty(&below, depth - 1));
+    }
+    // It fails where there is a process in it.
+    let _ = fs::remove_dir(directory);
+}
+
+/// The cgroups that have a run's tag in their name, with the tag.
+fn named_after_runs() -> impl Iterator<Item = (PathBuf, String)> {
+    let mounts = Process::myself().and_then(|process| process.mountinfo()).ok().into_iter().flatten();
+    let mounts = mounts.filter(|mount| matches!(mount.fs_type.as_str(), "cgroup" | "cgroup2"));
+    mounts.flat_map(|mount| named_below(&mount.mount_point, DEPTH))
+}
+
+fn named_below(directory: &Path, depth: usize) -> Vec<(PathBuf, String)> {
+    if depth == 0 {
+        return Vec::new();
+    }
+    let found = below_it(directory).map(|path| {
+        let tag = path.file_name().and_then(|name| tag_in(&name.to_string_lossy()));
+        match tag {
+            Some(tag) => vec![(path, tag)],
+            None => named_below(&path, depth - 1),
+        }
+    });
+    found.flatten().collect()
+}
+
+/// The tag in the name of a sandbox or of what a runtime makes of that: `lxc.payload.airtight-4711-0123abcd.c2`.
+fn tag_in(name: &str) -> Option<String> {
+    let (_, rest) = name.split_once(PREFIX)?;
+    let (tag, _) = rest.split_once('.')?;
+    let (pid, word) = tag.split_once('-')?;
+    let is_ours = !pid.is_empty() && pid.chars().all(|digit| digit.is_ascii_digit());
+    let is_random = word.len() == 8 && word.chars().all(|digit| digit.is_ascii_hexdigit());
+    (is_ours && is_random).then(|| tag.to_owned())
 }
 
 /// Where a controller's cgroups can be made.
@@ -236,4 +292,23 @@ fn mount_of(controllers: &[String]) -> Option<PathBuf> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|error| Failure::from_io("write", &[&path, &text], &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_with_a_tag_are_a_runs() {
+        let check = |name: &str, tag: Option<&str>| assert_eq!(tag_in(name).as_deref(), tag, "{name}");
+        check("airtight-4711-0123abcd.c2", Some("4711-0123abcd"));
+        check("lxc.payload.airtight-4711-0123abcd.c2", Some("4711-0123abcd"));
+        check("crun-airtight-4711-0123abcd.c2.scope", Some("4711-0123abcd"));
+        // Those by which a runner finds out what can be limited.
+        check("airtight-4711-probe.0", None);
+        check("airtight-4711-0123abcd", None);
+        check("airtight-x-0123abcd.c2", None);
+        check("airtight.slice", None);
+        check("system.slice", None);
+    }
 }

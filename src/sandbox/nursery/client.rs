@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::farewell::Farewell;
-use super::protocol::{Launch, Report, Request};
+use super::protocol::{Part, Report, Request};
 use super::serve;
 use crate::fact::{Bait, Ended, Subject};
 use crate::sandbox::native::poison::VARIABLE;
@@ -164,8 +164,15 @@ impl Nursery {
         request: &Request,
         streams: [RawFd; 3],
     ) -> Result<Process, NurseryError> {
-        if matches!(request, Request::Native { .. } | Request::Launch(Launch { beside: None, .. })) {
-            self.sandboxes.fetch_add(1, Ordering::Relaxed);
+        match request {
+            Request::Native { .. } => {
+                self.sandboxes.fetch_add(1, Ordering::Relaxed);
+            }
+            Request::Launch(launch) if !matches!(launch.part, Part::Further(_)) => {
+                self.run.runtimes_were_used();
+                self.sandboxes.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
         }
         self.request(request, streams).map_err(|error| match error {
             NurseryError::Gone => self.gone(),
@@ -230,6 +237,8 @@ pub struct Process {
 #[derive(Debug, Clone, Default)]
 struct Last {
     ready: bool,
+    /// The device of the root that was prepared for it.
+    root: Option<u64>,
     failed: Option<Failure>,
     ended: Option<Ended>,
     /// It has ended, and has not been waited for.
@@ -251,6 +260,7 @@ impl Process {
                     return Ok(Self { pid, pidfd, report, last: Mutex::new(last), watched: None });
                 }
                 Ok(Report::Ready) => last.ready = true,
+                Ok(Report::Root { device }) => last.root = Some(device),
                 Ok(Report::Failed(failure)) => return Err(NurseryError::Setup(failure)),
                 other => return Err(NurseryError::Unexpected(format!("{other:?}"))),
             }
@@ -321,6 +331,12 @@ impl Process {
         self.last().failed
     }
 
+    /// The device of the root filesystem that was prepared for it, if one was, and it has come so far.
+    pub(in crate::sandbox) fn root_device(&self) -> Option<u64> {
+        self.catch_up(Instant::now());
+        self.last().root
+    }
+
     /// Waits for its end. `None`: it has not ended by the deadline, or the nursery has gone.
     pub fn wait(&self, deadline: Instant) -> Option<Ended> {
         while self.last().ended.is_none() && !self.last().gone && Instant::now() < deadline {
@@ -389,6 +405,7 @@ impl Process {
                 .map(|packet| serde_json::from_slice(&packet.bytes))
             {
                 Some(Ok(Report::Ready)) => last.ready = true,
+                Some(Ok(Report::Root { device })) => last.root = Some(device),
                 Some(Ok(Report::Failed(failure))) => last.failed = Some(failure),
                 Some(Ok(Report::Ended(ended))) => last.ended = Some(ended),
                 Some(Ok(Report::Zombie(ended))) => {

@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::orphans;
+use crate::sandbox::command::{asked_anything, catalogue};
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{Child, pipe};
 
@@ -45,10 +46,11 @@ impl Farewell {
         self.0.once.call_once(|| self.0.end());
     }
 
-    /// The same, and then `last`; whoever says farewell meanwhile waits for that too.
+    /// The same, with what the run has left with daemons, which nobody else will end, and then `last`; whoever says farewell meanwhile waits for that too.
     pub fn say_and(&self, last: impl FnOnce()) {
         self.0.once.call_once(|| {
             self.0.end();
+            catalogue::end_all_of(self.0.run.tag());
             last();
         });
     }
@@ -70,6 +72,10 @@ impl Ending {
         let status = waitpid(Pid::from_raw(self.nursery.pid), None);
         if !matches!(status, Ok(WaitStatus::Exited(_, 0))) {
             self.make_up_for_it();
+        }
+        // What was asked on the host is the runner's own child, and what that left behind too.
+        if asked_anything() {
+            orphans::kill_marked(self.run.tag());
         }
     }
 

@@ -17,7 +17,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use seccompiler::BpfProgram;
 
 use super::kinds::Kinds;
-use super::protocol::{Launch, Report, Request, Written};
+use super::protocol::{Launch, Part, Report, Request, Written};
 use super::{orphans, sharing};
 use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Defect, Role, Seccomp, poison};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
@@ -37,6 +37,8 @@ pub(super) struct Made {
     line: OwnedFd,
     /// Whether processes of its sandbox can outlive it: those of a PID namespace die with its init.
     leaves_others: bool,
+    /// The sandbox's name, if what carries it ends with it.
+    name: Option<String>,
     /// Whether it is waited for as soon as it has ended; otherwise it stays a zombie until the runner lets go of it.
     pub(super) waited_for: bool,
     held: Held,
@@ -64,7 +66,7 @@ impl Made {
     /// Ends what outlived it, and removes its cgroup. To be called once it has been waited for.
     pub(super) fn clear(&mut self) {
         let root = self.leaves_others.then(|| native::root_shown(&self.line)).flatten();
-        root.iter().for_each(orphans::kill_rooted_on);
+        orphans::kill_left(root.as_ref(), self.name.as_deref());
         self.held = Held::default();
     }
 }
@@ -91,7 +93,7 @@ impl Unborn {
         let fds = [input, output, errors, report.as_raw_fd()];
         let sent = sys::send(line.as_fd(), &serde_json::to_vec(role).unwrap_or_default(), &fds);
         sent.inspect_err(|_| abandon(&child))?;
-        Ok(Unreported { child, line, leaves_others, waited_for, held })
+        Ok(Unreported { child, line, leaves_others, name: None, waited_for, held })
     }
 }
 
@@ -100,6 +102,7 @@ struct Unreported {
     child: Child,
     line: OwnedFd,
     leaves_others: bool,
+    name: Option<String>,
     waited_for: bool,
     held: Held,
 }
@@ -162,18 +165,19 @@ impl<'a> Maker<'a> {
             }
             Request::Launch(launch) => {
                 self.give_up_ahead();
+                self.run.runtimes_were_used();
                 start(launch, self.run, streams, &report)
             }
             Request::Bait => return Err((Failure::new("bait", &[], Errno::EINVAL), report)),
         };
         match made {
-            Ok(Unreported { child, line, leaves_others, waited_for, held }) => {
+            Ok(Unreported { child, line, leaves_others, name, waited_for, held }) => {
                 let born = Report::Born { pid: child.pid };
                 if born.send(report.as_fd(), &[child.pidfd.as_raw_fd()]).is_err() {
                     // Nobody waits for it any more.
                     let _ = kill(Pid::from_raw(child.pid), Signal::SIGKILL);
                 }
-                Ok(Made { pid: child.pid, report, line, leaves_others, waited_for, held })
+                Ok(Made { pid: child.pid, report, line, leaves_others, name, waited_for, held })
             }
             Err(failure) => Err((failure, report)),
         }
@@ -265,7 +269,14 @@ impl<'a> Maker<'a> {
                 abandon(&helper);
                 let child = child?;
                 sys::send(line.as_fd(), b"go", &[])?;
-                Ok(Unreported { child, line, leaves_others: false, waited_for: true, held: Held::default() })
+                Ok(Unreported {
+                    child,
+                    line,
+                    leaves_others: false,
+                    name: None,
+                    waited_for: true,
+                    held: Held::default(),
+                })
             }
         }
     }
@@ -304,7 +315,11 @@ fn start(
         Cloned::Parent(child) => {
             sys::send(line.as_fd(), b"go", &[])?;
             let held = Held { _terminal: terminal.map(|(master, _)| master), ..Held::default() };
-            Ok(Unreported { child, line, leaves_others: true, waited_for: true, held })
+            let name = match &launch.part {
+                Part::First(name) => Some(name.clone()),
+                Part::Further(_) | Part::Unnamed => None,
+            };
+            Ok(Unreported { child, line, leaves_others: true, name, waited_for: true, held })
         }
     }
 }

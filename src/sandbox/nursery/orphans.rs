@@ -17,22 +17,35 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The variable in the environment of whatever a run starts on the host or through a runtime: the run's tag.
 pub(in crate::sandbox) const MARK: &str = "AIRTIGHT_ID";
 
-/// Kills every process with a thread whose root is on the device of this one: a sandbox's overlay has a device number of its own. It is
-/// the sandbox's only while the root is held: afterwards the kernel gives it to the next overlay, and it would be a stranger that is
-/// killed. One that has chrooted itself elsewhere is found at the end of the run, among the nursery's descendants.
-pub(super) fn kill_rooted_on(root: &OwnedFd) {
-    let Ok(device) = nix::sys::stat::fstat(root).map(|stat| stat.st_dev) else { return };
-    kill_all(|pid| root_devices(pid).any(|root| root == device));
+/// The variable in the environment of what a runtime starts for a sandbox: the sandbox's name.
+pub(in crate::sandbox) const NAME: &str = "AIRTIGHT_SANDBOX";
+
+/// Kills what outlived a sandbox's first process: every process with a thread whose root is on the device of this one, which sees it among
+/// its mounts, or whose environment has the sandbox's name. A sandbox's overlay has a device number of its own, but only while the root
+/// is held: afterwards the kernel gives it to the next overlay, and it would be a stranger that is killed. What has shed all of these is
+/// found at the end of the run, among the nursery's descendants.
+pub(super) fn kill_left(root: Option<&OwnedFd>, name: Option<&str>) {
+    let device = root.and_then(|root| nix::sys::stat::fstat(root).ok()).map(|stat| stat.st_dev);
+    let entry = name.map(|name| format!("{NAME}={name}\0"));
+    let is_rooted = |pid| device.is_some_and(|device| root_devices(pid).any(|root| root == device));
+    // Only a runtime's own processes, which have a name, stand outside the root that they were given.
+    let sees = |pid| entry.is_some() && device.is_some_and(|device| sees_mount(pid, device));
+    let carries = |pid| entry.as_ref().is_some_and(|entry| has(pid, "environ", entry));
+    if device.is_some() || entry.is_some() {
+        kill_all(|pid| is_rooted(pid) || sees(pid) || carries(pid));
+    }
+}
+
+/// Kills what carries the run's mark in its environment.
+pub(super) fn kill_marked(tag: &str) {
+    let marked = format!("{MARK}={tag}\0");
+    kill_all(|pid| has(pid, "environ", &marked));
 }
 
 /// Kills what a run left whose nursery was killed too: what has the run's overlay among its mounts, or the run's mark in
 /// its environment.
 pub(in crate::sandbox) fn kill_of_run(overlay: &str, tag: &str) {
     let (mounted, marked) = (format!(" - overlay {overlay} "), format!("{MARK}={tag}\0"));
-    let has = |pid: i32, file: &str, text: &str| {
-        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        bytes.windows(text.len()).any(|part| part == text.as_bytes())
-    };
     kill_all(|pid| has(pid, "mountinfo", &mounted) || has(pid, "environ", &marked));
 }
 
@@ -71,6 +84,19 @@ fn end(pid: i32, belongs: impl Fn(i32) -> bool) -> bool {
 fn root_devices(pid: i32) -> impl Iterator<Item = u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     threads.filter_map(|thread| Some(fs::metadata(thread.path().join("root/.")).ok()?.st_dev()))
+}
+
+/// Whether it has a mount of this device in a mount namespace that is not the caller's own.
+fn sees_mount(pid: i32, device: u64) -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    let number = format!(" {}:{} ", libc::major(device), libc::minor(device));
+    namespace(&pid.to_string()) != namespace("self") && has(pid, "mountinfo", &number)
+}
+
+/// Whether the text is in this file of the process's.
+fn has(pid: i32, file: &str, text: &str) -> bool {
+    let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 fn processes() -> impl Iterator<Item = i32> {

@@ -69,6 +69,30 @@ pub(in crate::sandbox) struct Launch {
     pub(in crate::sandbox) beside: Option<i32>,
     /// Whether the process that becomes it has everything that must not be inherited.
     pub(in crate::sandbox) poisoned: bool,
+    /// What it is a part of.
+    pub(in crate::sandbox) part: Part,
+}
+
+/// What a process is a part of that a runtime's command line starts. The name stands in its environment, as in that of all that it
+/// starts, unless they change it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) enum Part {
+    /// The first process of the sandbox of this name: what carries the name ends with it.
+    First(String),
+    /// A further process in that sandbox: what it leaves behind goes on as long as the sandbox.
+    Further(String),
+    /// Nothing that has a name.
+    Unnamed,
+}
+
+impl Part {
+    /// The name, if there is one.
+    pub(in crate::sandbox) const fn name(&self) -> Option<&String> {
+        match self {
+            Self::First(name) | Self::Further(name) => Some(name),
+            Self::Unnamed => None,
+        }
+    }
 }
 
 /// A root for a runtime that is given a directory.
@@ -106,6 +130,11 @@ pub(in crate::sandbox) enum Report {
     Born {
         /// The PID.
         pid: i32,
+    },
+    /// The root that was prepared for a runtime is on this device, which is an overlay's own.
+    Root {
+        /// Its `st_dev`.
+        device: u64,
     },
     /// It is set up, and about to become its command. An agent says hello instead.
     Ready,

@@ -1,0 +1,147 @@
+//! Real runtimes, all that are here, at once: however the run ends, nothing of it is left.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Uid;
+
+use crate::watch::{Place, eventually};
+
+/// Those that CI installs.
+const RUNTIMES: [&str; 12] = [
+    "bwrap",
+    "runc",
+    "crun",
+    "youki",
+    "unshare",
+    "systemd-nspawn",
+    "lxc",
+    "firejail",
+    "hakoniwa",
+    "docker",
+    "podman",
+    "ctr",
+];
+
+/// What is done in each sandbox goes on until the run is ended.
+const SPEC: &str = "scenario: At once
+sandbox: { image: base, profile: default }
+claims:
+  sleeps: { timeout: 100s, run: \"setsid -f sleep MARK <&- >&- 2>&-; exec sleep MARK\" }
+";
+
+/// What the next run does is of no account.
+const NEXT: &str = "scenario: Next\nsandbox: { image: base }\nclaims:\n  is there: { inside: { uid: 0 } }\n";
+
+/// Those that can be used here, as the program itself measures it.
+fn usable() -> Vec<&'static str> {
+    let listed = Command::new(env!("CARGO_BIN_EXE_airtight")).args(["runtime", "ls"]).output().unwrap();
+    let said = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let line = |name: &str| {
+        let found = said.lines().find(|line| line.split_whitespace().next() == Some(name));
+        found.map_or_else(|| name.to_owned(), str::to_owned)
+    };
+    let (here, missing): (Vec<_>, Vec<_>) =
+        RUNTIMES.into_iter().partition(|name| line(name).contains(" usable, a sandbox in "));
+    missing.iter().for_each(|name| eprintln!("not measured: {}", line(name)));
+    here
+}
+
+/// What a runtime could leave on the host that is nobody's in particular.
+#[derive(Debug, PartialEq, Eq)]
+struct Host {
+    mounts: BTreeSet<String>,
+    interfaces: BTreeSet<String>,
+}
+
+impl Host {
+    fn now() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        // Another run's come and go meanwhile, and so do those of an engine's containers.
+        let place = |line: &str| line.split(' ').nth(4).unwrap().to_owned();
+        let is_engines =
+            |place: &String| ["/var/lib/", "/run/", "/work/"].iter().any(|start| place.starts_with(start));
+        let interfaces = fs::read_dir("/sys/class/net").unwrap().flatten();
+        Self {
+            mounts: mounts
+                .lines()
+                .map(place)
+                .filter(|place| !is_engines(place) || place.contains("firejail"))
+                .collect(),
+            interfaces: interfaces.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect(),
+        }
+    }
+}
+
+/// The containers that engines keep of the run of this PID.
+fn kept(pid: i32) -> Vec<String> {
+    let asked: [&[&str]; 3] = [
+        &["docker", "ps", "--all", "--format", "{{.Names}}"],
+        &["podman", "ps", "--all", "--format", "{{.Names}}"],
+        &["ctr", "--namespace", "airtight", "containers", "ls", "--quiet"],
+    ];
+    let lists = asked.iter().filter_map(|words| Command::new(words[0]).args(&words[1..]).output().ok());
+    let lists: Vec<String> =
+        lists.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
+    let ours = format!("airtight-{pid}-");
+    lists
+        .iter()
+        .flat_map(|list| list.lines())
+        .filter(|name| name.contains(&ours))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn check(signal: Signal, code: Option<i32>) {
+    if !Uid::effective().is_root() {
+        return eprintln!("not measured: these runtimes need root here");
+    }
+    let runtimes = usable();
+    assert!(runtimes.contains(&"unshare"), "{runtimes:?}");
+    let before = Host::now();
+    let place = Place::new();
+    let mut command = place.command(SPEC, &runtimes.join(","));
+    let mut run = place.begin(command.args(["--jobs", &runtimes.len().to_string()]));
+    let what = format!("{signal:?} to a run on {}", runtimes.join(", "));
+    run.until_started(2 * runtimes.len(), &what);
+    let pid = run.pid();
+    run.signal(signal);
+    let over = run.end();
+    assert_eq!(over.code, code, "{what}: {}", over.said);
+    if signal == Signal::SIGKILL {
+        // What only a daemon keeps is for the next run.
+        let engines: Vec<_> =
+            ["docker", "podman", "ctr"].into_iter().filter(|name| runtimes.contains(name)).collect();
+        if !engines.is_empty() {
+            let next = Place::new();
+            let over = next.run(NEXT, &engines.join(","));
+            assert_eq!(over.code, Some(0), "{what}: {}", over.said);
+        }
+    }
+    place.assert_untouched(&over, &what);
+    eventually(&format!("{what}: no engine keeps anything: {:?}", kept(pid)), || kept(pid).is_empty());
+    let after = Host::now();
+    assert!(after.mounts.is_subset(&before.mounts), "{what}: {:?}", after.mounts.difference(&before.mounts));
+    assert!(
+        after.interfaces.is_subset(&before.interfaces),
+        "{what}: {:?}",
+        after.interfaces.difference(&before.interfaces)
+    );
+}
+
+#[test]
+fn sigkill_to_a_run_on_all_runtimes_leaves_nothing() {
+    check(Signal::SIGKILL, None);
+}
+
+#[test]
+fn sigterm_to_a_run_on_all_runtimes_leaves_nothing() {
+    check(Signal::SIGTERM, Some(130));
+}
+
+#[test]
+fn ctrl_c_on_all_runtimes_leaves_nothing() {
+    check(Signal::SIGINT, Some(130));
+}
