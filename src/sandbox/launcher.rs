@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::unistd::{execvpe, setsid};
+use nix::unistd::{Gid, Uid, chown, execvpe, setsid};
 
 use super::native::poison::pour_all;
 use super::native::root::{Place, ROOT, bind_host, find, lay_image, raise_root, raise_stage};
@@ -50,6 +50,7 @@ fn prepare(launch: &Launch, line: &OwnedFd, report: &OwnedFd) -> Result<()> {
     raise_stage(&root.stage, &Identity::default())?;
     lay_image(&root.image)?;
     let rootfs = raise_root(&root.stage, false)?;
+    root.owner.map_or(Ok(()), give_root)?;
     for (source, target) in &root.binds {
         bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
     }
@@ -73,6 +74,12 @@ fn stand_beside(pid: i32) -> Result<()> {
     let namespace = File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
     setns(namespace, CloneFlags::CLONE_NEWNS)
         .map_err(|errno| Failure::new("setns", &[&pid, &"CLONE_NEWNS"], errno))
+}
+
+/// The stage is the working directory. What the overlay makes there by itself is its own root's upper layer.
+fn give_root(owner: u32) -> Result<()> {
+    chown(ROOT, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)))
+        .map_err(|errno| Failure::new("chown", &[&ROOT, &owner], errno))
 }
 
 /// The stage is the working directory.

@@ -42,8 +42,9 @@ impl RunDirectory {
         loop {
             let tag = format!("{}-{}", std::process::id(), &sys::random_word()?[..8]);
             let path = parent().join(directory_name(&tag));
+            // What is in it is the runner's alone; but a sandbox's root that is another user to the host has to get through to its own.
             DirBuilder::new()
-                .mode(0o700)
+                .mode(0o711)
                 .create(&path)
                 .map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
             match set_up(&path) {

@@ -25,6 +25,7 @@ mod prove;
 mod readme;
 mod runs;
 mod schema;
+mod settings;
 mod sharing;
 mod tables;
 mod trust;

@@ -23,7 +23,7 @@ pub(super) struct Definition {
     pub(super) see: Vec<String>,
     /// The program; it is looked for on the PATH, and is `{program}`.
     pub(super) program: String,
-    /// Other programs that must be there.
+    /// Other programs that must be there. A word of the command line that is just one of their names stands for its whole path.
     #[serde(default)]
     pub(super) programs: Vec<String>,
     /// How its version is read.
@@ -232,11 +232,13 @@ pub(super) struct Spellings {
     pub(super) new: Option<New>,
     /// `{uid}` and `{gid}`, each 0 where only the other is given.
     pub(super) user: Option<Vec<Word>>,
-    /// For each range: `{inside}`, `{outside}`, `{count}`.
+    /// For each range: `{inside}`, `{outside}`, `{count}`. The words make a user namespace, and the root filesystem is laid out for the map.
     pub(super) map: Option<Vec<Word>>,
+    /// The same of a runtime that knows a single range, from 0 on: `{outside}`, `{count}`.
+    pub(super) map_from_zero: Option<Vec<Word>>,
     /// `{value}`
     pub(super) hostname: Option<Vec<Word>>,
-    /// For each variable: `{name}`, `{value}`.
+    /// For each variable: `{name}`, `{value}`. Where the command line has `{env}`, they stand there, and else among the settings.
     pub(super) env: Option<Each>,
     /// `{value}`
     pub(super) cwd: Option<Vec<Word>>,
@@ -246,7 +248,8 @@ pub(super) struct Spellings {
     pub(super) root: Option<Root>,
     pub(super) mounts: Vec<MountForm>,
     pub(super) mask: Option<Mask>,
-    /// For each path: `{path}`.
+    /// For each path: `{path}`, and `{origin}`, where the host finds what is there: in the root filesystem or, below `/proc`, `/sys` and
+    /// `/dev`, under the same path.
     pub(super) read_only: Option<Vec<Word>>,
     /// For each device: `{path}`.
     pub(super) devices: Option<Vec<Word>>,
@@ -263,6 +266,8 @@ pub(super) struct Spellings {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct New {
+    /// What is said before the others, whatever is asked for.
+    pub(super) first: Vec<Word>,
     /// Those that are always there.
     pub(super) always: Vec<Namespace>,
     /// Those that are there by default, and how each is left out.
@@ -279,12 +284,14 @@ pub(super) struct Each {
     pub(super) each: Vec<Word>,
 }
 
-/// How capabilities are given. `{name}` is `net_raw`, `{NAME}` is `NET_RAW`.
+/// How capabilities are given. `{name}` is `net_raw`, `{NAME}` is `NET_RAW`, `{names}` are all of them with commas.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Capabilities {
     pub(super) keep: Option<Each>,
     pub(super) drop: Option<Each>,
+    /// Where none are kept; as `keep` without any, if this is left out.
+    pub(super) none: Option<Vec<Word>>,
 }
 
 /// Something that is on or off. An empty list: it is so anyway.
@@ -325,7 +332,7 @@ pub(super) struct MountForm {
     pub(super) kind: String,
     /// Exactly these; where it is left out, any, and `{options}` has them with commas.
     pub(super) options: Option<Vec<String>>,
-    /// `{source}` and `{target}`.
+    /// `{source}`, `{target}` and `{place}`: `file` where the source is one, else `dir`.
     pub(super) words: Vec<Word>,
 }
 

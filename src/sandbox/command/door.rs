@@ -11,7 +11,7 @@ use super::luggage::luggage;
 use super::report::Asking;
 use super::words::{Values, Word, fill};
 use crate::fact::Reporter;
-use crate::sandbox::native::{Blueprint, Confinement, NativeDoor, Role};
+use crate::sandbox::native::{Blueprint, Confinement, IdMap, Identity, NativeDoor, Role};
 use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
 use crate::sandbox::running::{Door, Trial};
 use crate::sandbox::runtime::{Cannot, StartError};
@@ -127,8 +127,10 @@ fn as_found(pid: i32) -> Blueprint {
         std::fs::read_link(format!("/proc/{process}/ns/{name}")).ok()
     };
     let differs = |namespace: &Namespace| link("self", *namespace) != link(&pid.to_string(), *namespace);
+    let namespaces: Vec<Namespace> = Namespace::ALL.into_iter().filter(differs).collect();
     Blueprint {
-        namespaces: Namespace::ALL.into_iter().filter(differs).collect(),
+        identity: if namespaces.contains(&Namespace::User) { identity_in(pid) } else { Identity::default() },
+        namespaces,
         confinement: Confinement {
             capabilities: (0..).zip(CAPABILITIES).map(|(number, _)| number).collect(),
             ..Confinement::default()
@@ -136,6 +138,27 @@ fn as_found(pid: i32) -> Blueprint {
         chrooted: true,
         ..Blueprint::bare()
     }
+}
+
+/// The root of the process's user namespace, or the first who is mapped there if it has none. Where setgroups(2) is denied, as an ordinary
+/// user's namespace must have it (`user_namespaces(7)`), the groups stay as they are.
+fn identity_in(pid: i32) -> Identity {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let (users, groups) = (ranges(&read("uid_map")), ranges(&read("gid_map")));
+    let first = |ranges: &[(u32, u32, u32)]| ranges.iter().map(|range| range.0).min().unwrap_or_default();
+    let (uid, gid) = (first(&users), first(&groups));
+    let denied = read("setgroups").trim_end() == "deny";
+    let map = if denied { IdMap::Own { uid, gid } } else { IdMap::Subordinate { users, groups } };
+    Identity { uid, gid, map }
+}
+
+/// Of a `/proc/PID/uid_map`.
+fn ranges(text: &str) -> Vec<(u32, u32, u32)> {
+    let range = |line: &str| {
+        let mut numbers = line.split_ascii_whitespace().map_while(|word| word.parse().ok());
+        Some((numbers.next()?, numbers.next()?, numbers.next()?))
+    };
+    text.lines().filter_map(range).collect()
 }
 
 /// The door of a sandbox whose first process is a command: it is not found, so nothing enters.
@@ -147,5 +170,18 @@ impl Door for Unentered {
         Err(NurseryError::Unexpected(
             "a sandbox whose first process is a command has no agent to find it by".to_owned(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_maps_are_read_as_the_kernel_writes_them() {
+        let check = |text: &str, expected: &[(u32, u32, u32)]| assert_eq!(ranges(text), expected, "{text:?}");
+        check("         0     100000      65536\n", &[(0, 100_000, 65_536)]);
+        check("0 0 1\n 70000 7 2\n", &[(0, 0, 1), (70_000, 7, 2)]);
+        check("", &[]);
     }
 }

@@ -7,9 +7,14 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
-use super::spell::{cannot, named};
+use super::ids::id_map;
+use super::oci_seccomp;
+use super::spell::{cannot, named, refused_sysctl, refused_together};
+use crate::sandbox::native;
 use crate::sandbox::runtime::Cannot;
-use crate::spec::{Capabilities, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User};
+use crate::spec::{
+    Capabilities, IdRange, Limits, Mount, Namespace, Namespaces, Network, Root, Settings, User,
+};
 use crate::sys::{self, CAPABILITIES};
 
 type Said = Result<(), Cannot>;
@@ -20,8 +25,8 @@ pub(super) struct Bundle<'a> {
     /// The root filesystem's absolute path.
     pub(super) rootfs: &'a str,
     pub(super) argv: &'a [String],
-    /// What paths in the settings are relative to.
-    pub(super) directory: &'a Path,
+    /// What paths in the settings are relative to; none where it is only asked whether they can be expressed.
+    pub(super) directory: Option<&'a Path>,
 }
 
 impl Bundle<'_> {
@@ -88,7 +93,12 @@ impl Config<'_> {
             network,
         } = settings;
         new.iter().try_for_each(|new| self.namespaces(new))?;
-        user.iter().try_for_each(|user| self.user(user))?;
+        if let Some(user) = user {
+            self.user(user);
+        }
+        if let Some(map) = id_map(self.bundle.definition, settings)? {
+            self.map(&map);
+        }
         if let Some(hostname) = hostname {
             *self.at("/hostname") = json!(hostname);
         }
@@ -99,7 +109,9 @@ impl Config<'_> {
         if let Some(cwd) = cwd {
             *self.at("/process/cwd") = json!(cwd);
         }
-        capabilities.iter().for_each(|capabilities| self.capabilities(capabilities));
+        if let Some(capabilities) = capabilities {
+            self.capabilities(capabilities);
+        }
         if let Some(set) = no_new_privs {
             *self.at("/process/noNewPrivileges") = json!(set);
         }
@@ -117,10 +129,45 @@ impl Config<'_> {
         devices.iter().flatten().try_for_each(|path| self.device(path))?;
         limits.iter().try_for_each(|limits| self.limits(limits))?;
         for (name, value) in sysctls.iter().flatten() {
+            refused_sysctl(self.bundle.definition, name)?;
             *self.at(&format!("/linux/sysctl/{name}")) = json!(value);
         }
-        network.iter().for_each(|network| self.network(*network));
+        if let Some(network) = network {
+            self.network(*network);
+        }
+        self.fit_namespaces(hostname.is_some());
         Ok(())
+    }
+
+    /// Without a namespace of its own a sandbox cannot have what belongs to it: its name is the host's, and in a user namespace `/sys` and
+    /// `/dev/mqueue`, whose file systems only the owner of the namespace may mount (`user_namespaces(7)`), are the host's too.
+    fn fit_namespaces(&mut self, named: bool) {
+        let namespaces = self.list("/linux/namespaces").clone();
+        let owns = |kind: &str| namespaces.iter().any(|namespace| namespace["type"] == kind);
+        if !owns("uts")
+            && !named
+            && let Some(config) = self.json.as_object_mut()
+        {
+            config.remove("hostname");
+        }
+        for (kind, target) in [("network", "/sys"), ("ipc", "/dev/mqueue")] {
+            let foreign = owns("user") && !owns(kind);
+            if foreign {
+                self.take_from_host(target);
+            }
+        }
+    }
+
+    /// What is mounted at the target is what the host has there, if it has anything.
+    fn take_from_host(&mut self, target: &str) {
+        let options = json!(["rbind", "nosuid", "noexec", "nodev", "ro"]);
+        let bind = json!({ "destination": target, "type": "bind", "source": target, "options": options });
+        let mounts = self.list("/mounts");
+        mounts.retain(|mount| mount["destination"] != target || Path::new(target).exists());
+        mounts
+            .iter_mut()
+            .filter(|mount| mount["destination"] == target)
+            .for_each(|mount| *mount = bind.clone());
     }
 
     fn namespaces(&mut self, asked: &Namespaces) -> Said {
@@ -128,6 +175,7 @@ impl Config<'_> {
             let name = &self.bundle.definition.runtime;
             return Err(Cannot::because(format!("{name} cannot share the mount namespace")));
         }
+        refused_together(self.bundle.definition, asked)?;
         for namespace in &asked.0 {
             let what = format!("new.{}", namespace.name());
             if self.bundle.definition.cannot.contains_key(&what) {
@@ -140,14 +188,24 @@ impl Config<'_> {
         Ok(())
     }
 
-    fn user(&mut self, user: &User) -> Said {
+    fn user(&mut self, user: &User) {
         if let Some(uid) = user.uid {
             *self.at("/process/user/uid") = json!(uid);
         }
         if let Some(gid) = user.gid {
             *self.at("/process/user/gid") = json!(gid);
         }
-        user.map.is_none().then_some(()).ok_or_else(|| cannot(self.bundle.definition, "user.map"))
+    }
+
+    fn map(&mut self, map: &[IdRange]) {
+        let range = |range: &IdRange| json!({ "containerID": range.inside, "hostID": range.outside, "size": range.count });
+        let ranges: Vec<Value> = map.iter().map(range).collect();
+        *self.at("/linux/uidMappings") = json!(ranges);
+        *self.at("/linux/gidMappings") = json!(ranges);
+        let namespaces = self.list("/linux/namespaces");
+        if !namespaces.iter().any(|namespace| namespace["type"] == "user") {
+            namespaces.push(json!({ "type": "user" }));
+        }
     }
 
     /// Those of no set are not ambient or inheritable either.
@@ -162,15 +220,25 @@ impl Config<'_> {
     }
 
     fn seccomp(&mut self, filter: &str) -> Said {
-        if filter != "none" {
-            return Err(cannot(self.bundle.definition, "seccomp"));
-        }
-        *self.at("/linux/seccomp") = Value::Null;
+        let filter = match (filter, self.bundle.directory) {
+            ("default", _) => native::default_profile(),
+            ("none", _) | (_, None) => Value::Null,
+            (path, Some(directory)) => self.profile(&directory.join(path))?,
+        };
+        *self.at("/linux/seccomp") = filter;
         Ok(())
     }
 
+    fn profile(&mut self, path: &Path) -> Result<Value, Cannot> {
+        let unusable = |reason: String| Cannot::because(format!("cannot use {}: {reason}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        let profile = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+        Ok(oci_seccomp::translated(profile, self.list("/process/capabilities/bounding")))
+    }
+
     fn mount(&mut self, mount: &Mount) {
-        let source = mount.source.as_ref().map(|source| self.bundle.directory.join(source));
+        let directory = self.bundle.directory.unwrap_or(Path::new("/"));
+        let source = mount.source.as_ref().map(|source| directory.join(source));
         let kind = mount.kind.as_deref().unwrap_or("bind");
         let mut options = mount.options.clone();
         if kind == "bind" {
@@ -208,7 +276,7 @@ impl Config<'_> {
                 "pids" => *self.at("/linux/resources/pids/limit") = json!(value),
                 // Of a period of 100 ms.
                 "cpu" => {
-                    *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 })
+                    *self.at("/linux/resources/cpu") = json!({ "quota": value * 1000, "period": 100_000 });
                 }
                 _ => self.rlimit(name, value),
             }

@@ -15,6 +15,7 @@ use super::definition::{Definition, Rootfs};
 use super::door;
 use super::engine;
 use super::found::{self, Found, Sought};
+use super::ids::{id_map, root_of};
 use super::luggage::luggage;
 use super::manual::manual;
 use super::oci::Bundle;
@@ -24,7 +25,7 @@ use super::words::{Values, Word, fill};
 use crate::agent::{Channel, ChannelError};
 use crate::fact::Reporter as _;
 use crate::sandbox::launcher::STATE;
-use crate::sandbox::native::{Breakage, root::ROOT};
+use crate::sandbox::native::{Breakage, root::ROOT, shifted};
 use crate::sandbox::nursery::{
     HostView, Launch, Nursery, NurseryError, Part, PreparedRoot, Process, Request,
 };
@@ -32,7 +33,7 @@ use crate::sandbox::running::{Sandbox, Trial};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
 use crate::sandbox::{program, run_directory};
-use crate::spec::{Launcher, Profile, Settings};
+use crate::spec::{IdRange, Launcher, Profile, Settings};
 use crate::sys::random_word;
 
 /// How long a runtime that did not start its sandbox may take to end.
@@ -108,7 +109,7 @@ impl Runtime for CommandLine {
         // The paths are of no account: what is asked is whether there are words.
         let place = Place::new(Path::new("/"), "airtight");
         let values = self.values(&place).with("agent", "/").with("image", "airtight");
-        self.written(&settings, Path::new("."), &values, &[], &Value::Null).map(drop)
+        self.written(&settings, None, &values, &[], &Value::Null).map(drop)
     }
 
     fn pid_of(&self, name: &str) -> Result<i32, String> {
@@ -248,7 +249,7 @@ impl CommandLine {
         let Order { settings, directory, .. } = *order;
         // The runtime may have another working directory.
         let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let (argv, config) = self.written(settings, directory, values, command, self.own_config()?)?;
+        let (argv, config) = self.written(settings, Some(directory), values, command, self.own_config()?)?;
         let root = match self.definition.rootfs {
             Rootfs::Imported => None,
             Rootfs::Directory | Rootfs::Bundle => Some(self.root(order, place, config.as_ref())?),
@@ -273,9 +274,13 @@ impl CommandLine {
                 &std::path::absolute(order.directory).unwrap_or_default(),
             ));
         }
+        let map = id_map(&self.definition, order.settings)?;
+        let image =
+            map.as_ref().map_or_else(|| Ok(order.image.to_owned()), |map| mapped(order.image, map))?;
         Ok(PreparedRoot {
             stage: place.stage.clone(),
-            image: order.image.to_owned(),
+            image,
+            owner: map.as_deref().and_then(root_of),
             binds,
             places: self.definition.places.clone(),
             files: config.into_iter().collect(),
@@ -287,7 +292,7 @@ impl CommandLine {
     fn written(
         &self,
         settings: &Settings,
-        directory: &Path,
+        directory: Option<&Path>,
         values: &Values,
         command: &[String],
         own: &Value,
@@ -303,15 +308,18 @@ impl CommandLine {
             let flags = settings.flags.clone().unwrap_or_default();
             (Spelled { flags, ..Spelled::default() }, Some(bundle.configure(own, settings)?))
         } else {
-            (spell(definition, settings, directory, values)?, None)
+            (spell(definition, settings, directory.unwrap_or(Path::new("/")), values)?, None)
         };
         let values = values
             .clone()
             .with_words("root", spelled.root)
+            .with_words("env", spelled.env)
             .with_words("settings", spelled.settings)
             .with_words("flags", spelled.flags)
             .with_words("command", command.to_vec());
-        Ok((fill(&definition.run, &values)?, config))
+        let run: Vec<Word> =
+            definition.run.iter().map(|word| word.with_path(&definition.programs, program_path)).collect();
+        Ok((fill(&run, &values)?, config))
     }
 
     /// The configuration that it makes by itself; asked for once.
@@ -413,6 +421,13 @@ impl Place {
 /// The program's whole path: the runner may have no PATH to pass on.
 fn program_path(name: &str) -> String {
     program::find(name).map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// The image with the owners that its ids are on the host.
+fn mapped(image: &Path, map: &[IdRange]) -> Result<PathBuf, StartError> {
+    let ranges: Vec<(u32, u32, u32)> =
+        map.iter().map(|range| (range.inside, range.outside, range.count)).collect();
+    Ok(shifted(image, &ranges)?)
 }
 
 /// The bind mounts of the settings, made in the root before the runtime starts, which has no word for them.

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use super::definition::{Definition, Each, MountForm, New, Spellings};
+use super::ids::id_map;
 use super::words::{Values, Word, fill};
 use crate::sandbox::runtime::Cannot;
-use crate::spec::{Capabilities, Limits, Mount, Namespaces, Network, Root, Settings, User};
+use crate::spec::{Capabilities, IdRange, Limits, Mount, Namespaces, Network, Root, Settings, User};
 use crate::sys::{self, CAPABILITIES};
 
-/// What stands for `{root}`, `{settings}` and `{flags}`.
+/// What stands for `{root}`, `{env}`, `{settings}` and `{flags}`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Spelled {
+    pub(super) env: Vec<String>,
     pub(super) root: Vec<String>,
     pub(super) settings: Vec<String>,
     pub(super) flags: Vec<String>,
@@ -28,9 +30,10 @@ pub(super) fn spell(
     let mut speller =
         Speller { definition, spellings: &definition.settings, values, directory, words: Vec::new() };
     let root = speller.root(settings.root)?;
+    let env = speller.env(settings)?;
     speller.all(settings)?;
     let flags = speller.flags(settings.flags.as_deref().unwrap_or_default())?;
-    Ok(Spelled { root, settings: speller.words, flags })
+    Ok(Spelled { root, env, settings: speller.words, flags })
 }
 
 /// Says why a setting, or a part of one, cannot be expressed.
@@ -63,10 +66,10 @@ impl Speller<'_> {
             flags: _,
             launcher: _,
             profile: _,
+            env: _,
             new,
             user,
             hostname,
-            env,
             cwd,
             capabilities,
             no_new_privs,
@@ -82,10 +85,8 @@ impl Speller<'_> {
         let spellings = self.spellings;
         new.iter().try_for_each(|new| self.namespaces(new))?;
         user.iter().try_for_each(|user| self.user(user))?;
+        id_map(self.definition, settings)?.iter().flatten().try_for_each(|range| self.map(*range))?;
         self.value("hostname", spellings.hostname.as_deref(), hostname.as_deref())?;
-        if let Some(env) = env {
-            self.each("env", spellings.env.as_ref(), env.iter().map(|(name, value)| of_pair(name, value)))?;
-        }
         self.value("cwd", spellings.cwd.as_deref(), cwd.as_deref())?;
         capabilities.iter().try_for_each(|capabilities| self.capabilities(capabilities))?;
         no_new_privs.iter().try_for_each(|set| self.no_new_privs(*set))?;
@@ -96,12 +97,11 @@ impl Speller<'_> {
         paths(devices)
             .iter()
             .try_for_each(|path| self.path("devices", spellings.devices.as_deref(), path))?;
-        paths(read_only)
-            .iter()
-            .try_for_each(|path| self.path("read_only", spellings.read_only.as_deref(), path))?;
+        paths(read_only).iter().try_for_each(|path| self.read_only(path))?;
         paths(mask).iter().try_for_each(|path| self.mask(path))?;
         limits.iter().try_for_each(|limits| self.limits(limits))?;
         for (name, value) in sysctls.iter().flatten() {
+            refused_sysctl(self.definition, name)?;
             self.say("sysctls", spellings.sysctls.as_deref(), |_| of_pair(name, value))?;
         }
         Ok(())
@@ -110,7 +110,10 @@ impl Speller<'_> {
     /// Says words, if the setting has some.
     fn say(&mut self, what: &str, words: Option<&[Word]>, values: impl FnOnce(Values) -> Values) -> Said {
         let words = words.ok_or_else(|| cannot(self.definition, what))?;
-        self.words.extend(fill(words, &values(self.values.clone()))?);
+        let words = fill(words, &values(self.values.clone()))?;
+        // What two settings ask for with one word is said once: some runtimes refuse the second.
+        let is_said = matches!(words.as_slice(), [word] if self.words.contains(word));
+        self.words.extend(words.into_iter().filter(|_| !is_said));
         Ok(())
     }
 
@@ -133,8 +136,10 @@ impl Speller<'_> {
 
     /// Exactly these: what is there by default and not asked for is left out.
     fn namespaces(&mut self, asked: &Namespaces) -> Said {
-        let New { always, without, with } =
+        let New { first, always, without, with } =
             self.spellings.new.as_ref().ok_or_else(|| cannot(self.definition, "new"))?;
+        refused_together(self.definition, asked)?;
+        self.words.extend(fill(first, self.values)?);
         let missing = always.iter().find(|namespace| !asked.0.contains(namespace));
         if let Some(namespace) = missing {
             let (name, namespace) = (&self.definition.runtime, namespace.name());
@@ -158,24 +163,52 @@ impl Speller<'_> {
             let [uid, gid] = ids;
             self.say("user", spellings.user.as_deref(), |values| values.with("uid", uid).with("gid", gid))?;
         }
-        user.map.iter().flatten().try_for_each(|range| {
-            let numbers = |values: Values| {
-                values
-                    .with("inside", range.inside.to_string())
-                    .with("outside", range.outside.to_string())
-                    .with("count", range.count.to_string())
-            };
-            self.say("user.map", spellings.map.as_deref(), numbers)
+        Ok(())
+    }
+
+    fn map(&mut self, range: IdRange) -> Said {
+        let spellings = self.spellings;
+        let words = spellings.map.as_deref().or(spellings.map_from_zero.as_deref());
+        self.say("user.map", words, |values| {
+            values
+                .with("inside", range.inside.to_string())
+                .with("outside", range.outside.to_string())
+                .with("count", range.count.to_string())
+        })
+    }
+
+    /// The words of the environment, if they have a place of their own; else they are said among the others.
+    fn env(&mut self, settings: &Settings) -> Result<Vec<String>, Cannot> {
+        let Some(env) = &settings.env else { return Ok(Vec::new()) };
+        let spellings = self.spellings;
+        self.each("env", spellings.env.as_ref(), env.iter().map(|(name, value)| of_pair(name, value)))?;
+        let has_place = self.definition.run.iter().any(|word| word.is_placeholder("env"));
+        Ok(if has_place { std::mem::take(&mut self.words) } else { Vec::new() })
+    }
+
+    fn read_only(&mut self, path: &str) -> Said {
+        let words = self.spellings.read_only.as_deref();
+        let of_kernel = ["/proc/", "/sys/", "/dev/"].iter().any(|place| path.starts_with(place));
+        let root = if of_kernel { String::new() } else { fill(&[Word::rootfs()], self.values)?.concat() };
+        self.say("read_only", words, |values| {
+            values.with("path", path).with("origin", format!("{root}{path}"))
         })
     }
 
     /// A runtime that knows only one of the two ways is told the rest of all capabilities.
     fn capabilities(&mut self, given: &Capabilities) -> Said {
         let spellings = self.spellings.capabilities.clone().unwrap_or_default();
+        let what = if given.keep.is_some() { "capabilities.keep" } else { "capabilities.drop" };
+        if self.definition.cannot.contains_key(what) {
+            return Err(cannot(self.definition, what));
+        }
         let names = given.keep.as_ref().or(given.drop.as_ref()).cloned().unwrap_or_default();
         let others = || CAPABILITIES.iter().filter(|name| !names.iter().any(|given| given == *name));
         let (keeps, drops) = (given.keep.is_some(), given.drop.is_some());
         let (words, names): (_, Vec<String>) = match (spellings.keep, spellings.drop) {
+            (Some(_), _) if keeps && names.is_empty() && spellings.none.is_some() => {
+                (spellings.none.map(|first| Each { first, each: Vec::new() }), names)
+            }
             (Some(keep), _) if keeps => (Some(keep), names),
             (_, Some(drop)) if drops => (Some(drop), names),
             // What the runner lacks it cannot give: of all but a few that is no part.
@@ -186,10 +219,13 @@ impl Speller<'_> {
             (None, Some(drop)) => (Some(drop), others().map(|name| (*name).to_owned()).collect()),
             _ => (None, Vec::new()),
         };
-        let values = names
-            .iter()
-            .map(|name| Values::default().with("name", name.clone()).with("NAME", name.to_ascii_uppercase()));
-        self.each("capabilities", words.as_ref(), values)
+        let words = words.ok_or_else(|| cannot(self.definition, "capabilities"))?;
+        self.words.extend(fill(&words.first, &self.values.clone().with("names", names.join(",")))?);
+        for name in names {
+            let values = Values::default().with("NAME", name.to_ascii_uppercase()).with("name", name);
+            self.words.extend(fill(&words.each, &values)?);
+        }
+        Ok(())
     }
 
     fn no_new_privs(&mut self, set: bool) -> Said {
@@ -226,7 +262,9 @@ impl Speller<'_> {
             Some(Root::ReadOnly) => spellings.read_only,
             Some(Root::Writable) => spellings.writable,
         };
-        fill(&words.ok_or_else(|| cannot(self.definition, "root"))?, self.values)
+        let words = fill(&words.ok_or_else(|| cannot(self.definition, "root"))?, self.values)?;
+        let has_place = self.definition.run.iter().any(|word| word.is_placeholder("root"));
+        if has_place || words.is_empty() { Ok(words) } else { Err(cannot(self.definition, "root")) }
     }
 
     fn mount(&mut self, mount: &Mount) -> Said {
@@ -241,7 +279,9 @@ impl Speller<'_> {
         let source = mount.source.as_ref().map(|source| self.directory.join(source));
         let values = |values: Values| {
             let source = source.map(|source| source.to_string_lossy().into_owned()).unwrap_or_default();
+            let place = if Path::new(&source).is_file() { "file" } else { "dir" };
             values
+                .with("place", place)
                 .with("source", source)
                 .with("target", mount.target.clone())
                 .with("options", mount.options.join(","))
@@ -274,6 +314,22 @@ impl Speller<'_> {
     }
 }
 
+/// Says which parameters cannot be set though others can: `sysctls.kernel` among what the runtime cannot do.
+pub(super) fn refused_sysctl(definition: &Definition, name: &str) -> Said {
+    let what = format!("sysctls.{}", name.split('.').next().unwrap_or_default());
+    if definition.cannot.contains_key(&what) { Err(cannot(definition, &what)) } else { Ok(()) }
+}
+
+/// Says what cannot be made together: `new.X without Y` among what the runtime cannot do.
+pub(super) fn refused_together(definition: &Definition, asked: &Namespaces) -> Said {
+    let asks = |name: &str| asked.0.iter().any(|namespace| namespace.name() == name);
+    let refused = definition.cannot.keys().find(|key| {
+        let pair = key.strip_prefix("new.").and_then(|pair| pair.split_once(" without "));
+        pair.is_some_and(|(one, other)| asks(one) && !asks(other))
+    });
+    refused.map_or(Ok(()), |key| Err(cannot(definition, key)))
+}
+
 fn of_pair(name: &str, value: &str) -> Values {
     Values::default().with("name", name).with("value", value)
 }
@@ -289,7 +345,7 @@ pub(super) fn named(limits: &Limits) -> Vec<(&'static str, u64)> {
     let all = [
         ("memory", memory.map(|size| size.0)),
         ("pids", *pids),
-        ("cpu", cpu.map(|percent| u64::from(percent.0))),
+        ("cpu", cpu.map(|percent| percent.0)),
         ("nofile", *nofile),
         ("nproc", *nproc),
         ("core", core.map(|size| size.0)),

@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::sandbox::runtime::Cannot;
 
-/// What can stand in braces. `{command}`, `{settings}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
-const PLACEHOLDERS: [&str; 27] = [
-    "NAME", "agent", "bundle", "command", "cpus", "cwd", "exec", "flags", "gid", "id", "image", "inside",
-    "name", "options", "outside", "count", "path", "percent", "program", "root", "rootfs", "settings",
-    "source", "state", "target", "uid", "value",
+/// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
+const PLACEHOLDERS: [&str; 31] = [
+    "NAME", "agent", "bundle", "command", "cpus", "cwd", "env", "exec", "flags", "gid", "id", "image",
+    "inside", "name", "names", "options", "origin", "outside", "count", "path", "percent", "place",
+    "program", "root", "rootfs", "settings", "source", "state", "target", "uid", "value",
 ];
 
 /// A placeholder, or the two braces with which Go's templates begin (`docker inspect --format '{{.State.Pid}}'`), which are none.
@@ -29,6 +29,16 @@ impl Word {
     /// Whether the agent's directory is in it.
     pub(super) fn names_agent(&self) -> bool {
         self.0.contains("{agent}")
+    }
+
+    /// The word itself or, where it is just the name of one of these programs, that one's path.
+    pub(super) fn with_path(&self, programs: &[String], path: impl Fn(&str) -> String) -> Self {
+        if programs.contains(&self.0) { Self(path(&self.0)) } else { self.clone() }
+    }
+
+    /// Whether it is just this placeholder.
+    pub(super) fn is_placeholder(&self, name: &str) -> bool {
+        self.0.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name)
     }
 
     /// Whether it stands for the flags.

@@ -103,14 +103,13 @@ fn below_it(directory: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
-/// Moves the caller into the cgroups of another process.
+/// Moves the caller into the cgroups of another process, where they are not its own already.
 pub(in crate::sandbox) fn enter_cgroups_of(pid: i32) -> Result<()> {
-    for (controllers, path) in membership(pid)? {
+    let own = membership(i32::try_from(std::process::id()).unwrap_or(0))?;
+    for group in membership(pid)?.into_iter().filter(|group| !own.contains(group)) {
+        let (controllers, path) = group;
         let Some(mount) = mount_of(&controllers) else { continue };
-        let directory = mount.join(path.trim_start_matches('/'));
-        if directory.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)) {
-            write(&directory.join("cgroup.procs"), "0")?;
-        }
+        write(&mount.join(path.trim_start_matches('/')).join("cgroup.procs"), "0")?;
     }
     Ok(())
 }

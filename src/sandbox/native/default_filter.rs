@@ -74,7 +74,7 @@ pub const REFUSED_BY_DEFAULT: &[&str] = &[
 ];
 
 /// What it refuses, or allows alone, of calls that programs cannot do without.
-const BY_ARGUMENT: [ByArgument; 3] = [
+pub(super) const BY_ARGUMENT: [ByArgument; 3] = [
     // Sockets to the hypervisor and to the kernel's ciphers. The one leads past the network namespace, which has no part in it
     // (vsock(7)); the other wrote to files that could only be read (CVE-2026-31431). The OCI engines refuse both.
     ByArgument {
@@ -105,14 +105,21 @@ const BY_ARGUMENT: [ByArgument; 3] = [
 ];
 
 /// A rule about one argument of a call.
-struct ByArgument {
-    call: Sysno,
+pub(super) struct ByArgument {
+    pub(super) call: Sysno,
     /// Where the argument's low half is.
     place: u32,
     /// What the filter gives for the values, and for all others.
     listed: u32,
-    values: &'static [u32],
-    otherwise: u32,
+    pub(super) values: &'static [u32],
+    pub(super) otherwise: u32,
+}
+
+impl ByArgument {
+    /// Which argument it is about, from 0.
+    pub(super) const fn index(&self) -> usize {
+        if self.place == FIRST_ARGUMENT { 0 } else { 1 }
+    }
 }
 
 /// The calls that some of its rules are about.
@@ -120,7 +127,7 @@ pub(super) const IN_PART: [&str; 5] = ["clone", "clone3", "socket", "ioctl", "pe
 
 /// The namespace flags that clone(2) is refused with in the default profile; clone3(2), whose flags a filter cannot see,
 /// answers ENOSYS, on which every libc falls back to clone(2).
-const CLONE_NAMESPACES: [i32; 7] = [
+pub(super) const CLONE_NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWUSER,
     libc::CLONE_NEWNS,
     libc::CLONE_NEWPID,

@@ -14,7 +14,7 @@ use crate::sys::{Failure, Result};
 type Ranges = [(u32, u32, u32)];
 
 /// The image's copy for this map, which is made if it is not there yet.
-pub(super) fn shifted(image: &Path, ranges: &Ranges) -> Result<PathBuf> {
+pub(in crate::sandbox) fn shifted(image: &Path, ranges: &Ranges) -> Result<PathBuf> {
     let folder = image.parent().unwrap_or(image);
     let name = ranges.iter().map(|(inside, outside, count)| format!("-{inside}.{outside}.{count}"));
     let copy = folder.join(format!("shifted{}", name.collect::<String>()));

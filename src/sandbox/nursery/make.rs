@@ -381,7 +381,8 @@ fn abandon(child: &Child) {
 
 /// `None` in the new process.
 fn join_and_fork(blueprint: &Blueprint, pid: i32, target: &OwnedFd) -> Result<Option<Child>> {
-    if blueprint.cgroup.any() {
+    // Another runtime's sandbox may be in some of its own, whatever it was asked for.
+    if blueprint.cgroup.any() || blueprint.chrooted {
         native::enter_cgroups_of(pid)?;
     }
     let root = blueprint.has_changed_root().then(|| open_root(pid)).transpose()?;

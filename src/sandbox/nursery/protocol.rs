@@ -102,6 +102,8 @@ pub(in crate::sandbox) struct PreparedRoot {
     pub(in crate::sandbox) stage: PathBuf,
     /// The image's root.
     pub(in crate::sandbox) image: PathBuf,
+    /// Who owns the root itself: the root of the sandbox's user namespace, as the host knows it. None: who owns it in the image.
+    pub(in crate::sandbox) owner: Option<u32>,
     /// Files of the host to bind below it, as (source, target): the agent, its loader and its libraries.
     pub(in crate::sandbox) binds: Vec<(PathBuf, String)>,
     /// Directories and, without a slash at their end, files that it is to have.
