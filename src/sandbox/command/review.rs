@@ -8,31 +8,34 @@ use super::words;
 use crate::spec::{Down, Fault, Namespace, one_of};
 
 /// What stands for words rather than for a part of one.
-const MANY: [&str; 4] = ["command", "settings", "root", "flags"];
+const MANY: [&str; 5] = ["command", "settings", "env", "root", "flags"];
 
 /// What has a meaning for a sandbox that is to be made, or is there.
 const SANDBOX: [&str; 7] = ["program", "rootfs", "bundle", "state", "id", "agent", "image"];
 
 /// What has a meaning in the words of a key, besides what [`SANDBOX`] has; a `*` stands for any key.
-const BESIDES: [(&[&str], &[&str]); 23] = [
+const BESIDES: [(&[&str], &[&str]); 26] = [
     (&["run"], &MANY),
     (&["exec"], &["command", "exec"]),
     (&["delete"], &[]),
     (&["reports", "*", "run"], &[]),
     (&["settings", "root", "*"], &[]),
+    (&["settings", "new", "first"], &[]),
     (&["settings", "new", "*", "*"], &[]),
     (&["settings", "user"], &["uid", "gid"]),
     (&["settings", "map"], &["inside", "outside", "count"]),
+    (&["settings", "map_from_zero"], &["outside", "count"]),
     (&["settings", "hostname"], &["value"]),
     (&["settings", "cwd"], &["value"]),
     (&["settings", "env", "first"], &[]),
-    (&["settings", "capabilities", "*", "first"], &[]),
+    (&["settings", "capabilities", "none"], &[]),
+    (&["settings", "capabilities", "*", "first"], &["names"]),
     (&["settings", "no_new_privs", "*"], &[]),
     (&["settings", "seccomp", "profile"], &["path"]),
     (&["settings", "seccomp", "*"], &[]),
-    (&["settings", "mounts", "words"], &["source", "target", "options"]),
+    (&["settings", "mounts", "words"], &["source", "target", "options", "place"]),
     (&["settings", "mask", "*"], &["path"]),
-    (&["settings", "read_only"], &["path"]),
+    (&["settings", "read_only"], &["path", "origin"]),
     (&["settings", "devices"], &["path"]),
     (&["settings", "limits", "cpu"], &["value", "cpus", "percent"]),
     (&["settings", "limits", "*"], &["value"]),
@@ -68,7 +71,7 @@ const SETTINGS: [(&str, &[&str]); 15] = [
     ("mask", &[]),
     ("read_only", &[]),
     ("devices", &[]),
-    ("sysctls", &[]),
+    ("sysctls", &["kernel", "net", "fs", "user", "vm"]),
     ("network", &[]),
 ];
 
@@ -307,6 +310,10 @@ impl Review<'_> {
 /// Whether it is a setting, or a part of one; the mend if it is none.
 fn setting(what: &str) -> Result<(), String> {
     let (name, part) = what.split_once('.').map_or((what, None), |(name, part)| (name, Some(part)));
+    // `new.user without pid` is what cannot be made together.
+    if let Some((one, other)) = what.split_once(" without ").filter(|_| what.starts_with("new.")) {
+        return setting(one).and_then(|()| setting(&format!("new.{other}")));
+    }
     let namespaces = Namespace::ALL.map(Namespace::name);
     let names = SETTINGS.iter().map(|(name, _)| *name).chain(["limits"]);
     let parts: &[&str] = match name {
