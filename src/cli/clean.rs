@@ -9,7 +9,9 @@ pub(super) fn run() -> Exit {
     for runtime in sandbox::names().into_iter().filter_map(|name| sandbox::by_name(&name)) {
         match runtime.clean() {
             Ok(removed) => {
-                removed.iter().for_each(|what| anstream::println!("{}: removed {what}", runtime.name()));
+                for what in removed {
+                    anstream::println!("{}: removed {what}", runtime.name());
+                }
             }
             Err(error) => exit = Exit::Broken.telling(&format!("{}: {error}", runtime.name())),
         }

@@ -78,14 +78,23 @@ pub(super) fn record(arguments: &Record) -> Exit {
 fn try_record(arguments: &Record) -> Result<(), Exit> {
     let prober = Prober::new(&arguments.runtime, &arguments.sandbox)?;
     let (one, other, host) = (prober.sandbox()?, prober.sandbox()?, probe::host());
-    let spec = probe::record(&arguments.runtime, &arguments.sandbox.image, arguments.sandbox.hardened, [&one, &other, &host]);
-    let nothing = || Exit::Unmeasured.telling(&"nothing in the sandbox is other than on the host: there is nothing to record");
+    let spec = probe::record(
+        &arguments.runtime,
+        &arguments.sandbox.image,
+        arguments.sandbox.hardened,
+        [&one, &other, &host],
+    );
+    let nothing = || {
+        Exit::Unmeasured
+            .telling(&"nothing in the sandbox is other than on the host: there is nothing to record")
+    };
     let spec = spec.ok_or_else(nothing)?;
     let Some(path) = &arguments.output else {
         anstream::print!("{spec}");
         return Ok(());
     };
-    let written = std::fs::File::create_new(path).and_then(|mut file| std::io::Write::write_all(&mut file, spec.as_bytes()));
+    let written = std::fs::File::create_new(path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, spec.as_bytes()));
     written.map_err(|error| Exit::Broken.telling(&format!("{}: {error}", path.display())))
 }
 
@@ -121,7 +130,9 @@ fn print(probed: &[Probed], format: Format) {
         Format::Json => anstream::println!("{}", json(probed)),
         Format::Pretty => {
             for Probed { fact, value } in probed {
-                let value = value.as_ref().map_or_else(|reason| format!("not observed: {reason}"), ToString::to_string);
+                let value = value
+                    .as_ref()
+                    .map_or_else(|reason| format!("not observed: {reason}"), ToString::to_string);
                 anstream::println!("{:<20} {value}", fact.name);
             }
         }

@@ -72,7 +72,9 @@ fn pid(target: &Target) -> Result<i32, Exit> {
         return Ok(pid);
     }
     let word = target.container.as_deref().unwrap_or_default();
-    let how = || Exit::Wrong.telling(&format!("`{word}` names no container: write `RUNTIME:NAME`, as `docker:web`"));
+    let how = || {
+        Exit::Wrong.telling(&format!("`{word}` names no container: write `RUNTIME:NAME`, as `docker:web`"))
+    };
     let (runtime, name) = word.split_once(':').ok_or_else(how)?;
     named::one(runtime)?.pid_of(name).map_err(|reason| Exit::Broken.telling(&format!("{word}: {reason}")))
 }

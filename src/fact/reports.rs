@@ -39,14 +39,22 @@ pub(super) const REPORTS: Fact = Fact {
     argument: Some("NAME"),
     kind: Kind::Record(&[
         Field { name: "text", kind: Kind::Text, brief: "All of it, as the runtime printed it." },
-        Field { name: "status", kind: Kind::Text, brief: "The status, in the runtime's own words: `running`." },
+        Field {
+            name: "status",
+            kind: Kind::Text,
+            brief: "The status, in the runtime's own words: `running`.",
+        },
         Field { name: "pid", kind: Kind::Int, brief: "The PID of the first process; 0 where it has ended." },
         Field {
             name: "pid_agrees",
             kind: Kind::Bool,
             brief: "Whether that is the PID of the process that the host found; of one that has ended, whether none is named.",
         },
-        Field { name: "exit_code", kind: Kind::Int, brief: "The exit code; 137 for a process that SIGKILL ended." },
+        Field {
+            name: "exit_code",
+            kind: Kind::Int,
+            brief: "The exit code; 137 for a process that SIGKILL ended.",
+        },
         Field {
             name: "namespaces_agree",
             kind: Kind::Set(&Kind::Text),
@@ -60,7 +68,8 @@ pub(super) const REPORTS: Fact = Fact {
            agent's token, never trusted. What a report does not have is not observed.",
     example: "reports: { nursery: { status: running, pid_agrees: true } }",
     observe: |subject, name| {
-        let reporter = subject.reporter().ok_or_else(|| Unobserved::because("nobody reports of this process"))?;
+        let reporter =
+            subject.reporter().ok_or_else(|| Unobserved::because("nobody reports of this process"))?;
         let report = reporter.report(name).map_err(Unobserved::because)?;
         Ok(held_against(&report, subject))
     },

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 /// What has been hashed, as 64 hexadecimal digits.
-pub(super) fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     let digits = hash.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

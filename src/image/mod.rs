@@ -20,6 +20,7 @@ mod stamp;
 mod store;
 pub(crate) mod unpack;
 
+pub(crate) use digest::hex;
 pub use error::ImageError;
 pub use recipe::{ArchiveSource, DebianSource, HostSource, Limits, Recipe, Source};
 pub use report::{Missing, Report};

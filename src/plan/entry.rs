@@ -192,7 +192,9 @@ fn watching(test: &Test) -> Option<Skip> {
         skip("it speaks of several sandboxes".to_owned())
     } else {
         let inside = test.needs_to_be_inside();
-        inside.and_then(|fact| skip(format!("`{fact}` is told only by a process inside, and none is put there")))
+        inside.and_then(|fact| {
+            skip(format!("`{fact}` is told only by a process inside, and none is put there"))
+        })
     }
 }
 

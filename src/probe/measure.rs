@@ -65,7 +65,8 @@ pub fn sandbox(
     let answers = sandbox.agent().ok_or(ProbeError::Silent)?.ask(&Ask::Observe(queries), deadline)?;
     let namespaces = fact::find("namespaces").map(|fact| (fact.observe)(&sandbox.subject(), ""));
     let peer = |namespaces| Peer { name: "first".to_owned(), namespaces, itself: true };
-    let peers: Vec<Peer> = namespaces.and_then(Result::ok).map(|reading| peer(reading.value)).into_iter().collect();
+    let peers: Vec<Peer> =
+        namespaces.and_then(Result::ok).map(|reading| peer(reading.value)).into_iter().collect();
     Ok(related(answers, &peers))
 }
 

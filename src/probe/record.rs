@@ -47,8 +47,8 @@ fn claim(one: &Probed, other: &Probed, host: &Probed) -> Option<String> {
         [(Yaml::from(name), serde_yaml::to_value(&told).ok()?)].into_iter().collect(),
     ))
     .ok()?;
-    let indented: String = yaml.lines().map(|line| format!("      {line}\n")).collect();
-    Some(format!("  has the {} that it had:\n    inside:\n{indented}", name.replace('_', " ")))
+    let indented: Vec<String> = yaml.lines().map(|line| format!("      {line}")).collect();
+    Some(format!("  has the {} that it had:\n    inside:\n{}\n", name.replace('_', " "), indented.join("\n")))
 }
 
 /// What of a value is in both sandboxes and not on the host; field by field where it has fields.
@@ -56,7 +56,10 @@ fn isolated(kind: &Kind, one: &Value, other: &Value, host: &Value) -> Option<Val
     if let (Kind::Record(_) | Kind::Map(_), Value::Object(fields)) = (kind, one) {
         let kept = fields.iter().filter_map(|(name, value)| {
             let kind = of_field(kind, name)?;
-            Some((name.clone(), isolated(&kind, value, other.get(name)?, host.get(name).unwrap_or(&Value::Null))?))
+            Some((
+                name.clone(),
+                isolated(&kind, value, other.get(name)?, host.get(name).unwrap_or(&Value::Null))?,
+            ))
         });
         let kept: serde_json::Map<String, Value> = kept.collect();
         return (!kept.is_empty()).then_some(Value::Object(kept));

@@ -44,6 +44,6 @@ pub use settings::{
     User,
 };
 pub use source::Source;
+pub use steps::{EXIT, OUTPUT, SIGNAL};
 pub(crate) use suggest::one_of;
 pub(crate) use tree::Down;
-pub use steps::{EXIT, OUTPUT, SIGNAL};

@@ -54,6 +54,8 @@ pub fn capability_number(name: &str) -> Option<u8> {
 
 /// Whether a program that this process starts can have the capability: it is in the bounding set (capabilities(7)).
 pub fn may_give(name: &str) -> bool {
-    let capability = capability_number(name).and_then(|number| CapabilitySet::from_bits(1 << u64::from(number)));
-    capability.is_some_and(|capability| rustix::thread::capability_is_in_bounding_set(capability).unwrap_or(false))
+    let capability =
+        capability_number(name).and_then(|number| CapabilitySet::from_bits(1 << u64::from(number)));
+    capability
+        .is_some_and(|capability| rustix::thread::capability_is_in_bounding_set(capability).unwrap_or(false))
 }

@@ -30,8 +30,8 @@ pub use mount::{attach, clone_tree, map_ids, restrict_tree};
 pub use nested::{Nested, mount_nested};
 pub use network::bring_loopback_up;
 pub use process::{
-    default_signals, die_with_parent, mount_apart, exit_now, ignore, keep_only, lay_out, or_exit, take_streams,
-    unblock_signals,
+    default_signals, die_with_parent, exit_now, ignore, keep_only, lay_out, mount_apart, or_exit,
+    take_streams, unblock_signals,
 };
 pub use random::random_word;
 pub use signal_names::{ENDINGS, SIGNALS, signal_name, signal_named};

@@ -45,7 +45,9 @@ fn usable() -> Vec<&'static str> {
     };
     let (here, missing): (Vec<_>, Vec<_>) =
         RUNTIMES.into_iter().partition(|name| line(name).contains(" usable, a sandbox in "));
-    missing.iter().for_each(|name| eprintln!("not measured: {}", line(name)));
+    for name in &missing {
+        eprintln!("not measured: {}", line(name));
+    }
     here
 }
 

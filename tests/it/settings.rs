@@ -96,13 +96,13 @@ fn still_open<'a>(runtime: &str, mut open: Vec<&'a String>) -> Vec<&'a String> {
     open
 }
 
-fn holds(told: &&Told) -> bool {
+fn holds(told: &Told) -> bool {
     let cannot = told.outcome == "skipped"
         && (told.text.contains(" cannot ") || told.text.contains("has no hardened profile"));
     told.outcome == "passed" || told.outcome == "not_measured" || cannot || told.text.contains("known issue")
 }
 
-fn lacks_a_right(told: &&Told) -> bool {
+fn lacks_a_right(told: &Told) -> bool {
     let held = |right: &str| may_give(right);
     LACKING.iter().any(|(runtime, claim, right)| {
         told.runtime == *runtime && told.claim.starts_with(claim) && !held(right)

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::ask::{AskError, ask};
 use super::definition::{Definition, Form, ImageStore};
 use super::words::{Values, fill};
-use crate::image::cache_folder;
+use crate::image::{cache_folder, hex};
 
 /// What every image that airtight gives to an engine is called, before its digest.
 const REPOSITORY: &str = "airtight";
@@ -26,6 +26,9 @@ pub(super) fn image_name(rootfs: &Path) -> String {
     format!("{REPOSITORY}:{}", digest.get(..16).unwrap_or(&digest))
 }
 
+/// By runtime and image.
+type Done = Option<HashMap<(String, PathBuf), Result<(), String>>>;
+
 /// Sees to it that the engine has the image; once for each image of a run.
 pub(super) fn import(
     definition: &Definition,
@@ -33,7 +36,7 @@ pub(super) fn import(
     rootfs: &Path,
     values: &Values,
 ) -> Result<(), String> {
-    static DONE: Mutex<Option<HashMap<(String, PathBuf), Result<(), String>>>> = Mutex::new(None);
+    static DONE: Mutex<Done> = Mutex::new(None);
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (definition.runtime.0.clone(), rootfs.to_owned());
     done.get_or_insert_default()
@@ -87,7 +90,7 @@ fn archive(rootfs: &Path) -> std::io::Result<File> {
 fn docker_archive(mut layer: File, name: &str) -> std::io::Result<File> {
     let mut hash = Sha256::new();
     std::io::copy(&mut layer, &mut Hashing(&mut hash))?;
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(hash);
     let architecture = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
     let rootfs = json!({ "type": "layers", "diff_ids": [format!("sha256:{digest}")] });
     let config = json!({ "architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs });

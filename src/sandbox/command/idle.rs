@@ -27,7 +27,7 @@ impl Runtime for Idle {
         self.name
     }
 
-    fn about(&self) -> &str {
+    fn about(&self) -> &'static str {
         "Nothing: what it starts ends at once."
     }
 

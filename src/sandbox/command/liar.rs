@@ -30,7 +30,7 @@ impl Runtime for Liar {
         "liar"
     }
 
-    fn about(&self) -> &str {
+    fn about(&self) -> &'static str {
         "A liar in the place of the agent."
     }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use sha2::{Digest, Sha256};
 
 use super::bundle::{self, Bundle};
-use crate::image::cache_folder;
+use crate::image::{cache_folder, hex};
 use crate::sandbox::runtime::StartError;
 use crate::sandbox::vouch::Brought;
 
@@ -74,7 +74,7 @@ fn key(bundle: &Bundle) -> std::io::Result<String> {
         let stamp = (found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec());
         hash.update(format!("{} {target} {stamp:?}\n", source.display()));
     }
-    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(hash).chars().take(16).collect())
 }
 
 /// A further name for the file where that is possible; it is the same file to whoever asks what a process runs.

@@ -20,7 +20,7 @@ impl Runtime for Null {
         "none"
     }
 
-    fn about(&self) -> &str {
+    fn about(&self) -> &'static str {
         "No sandbox: everything is done on the host itself."
     }
 

@@ -23,7 +23,7 @@ impl Runtime for Native {
         "native"
     }
 
-    fn about(&self) -> &str {
+    fn about(&self) -> &'static str {
         "Built in: sandboxes from namespaces of airtight's own, on this kernel."
     }
 
