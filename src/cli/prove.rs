@@ -95,6 +95,7 @@ fn plan(arguments: &Prove) -> Result<Plan, Exit> {
     if plan.entries.is_empty() {
         return Err(Exit::Wrong.telling(&"no claim is chosen: nothing would be proven"));
     }
+    plan.leave_out_unbreakable();
     Ok(plan)
 }
 

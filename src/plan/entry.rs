@@ -148,6 +148,17 @@ impl Plan {
         Ok(tests)
     }
 
+    /// Leaves out the claims of runtimes whose sandboxes airtight cannot break: nothing would be proven of them.
+    pub fn leave_out_unbreakable(&mut self) {
+        for entry in
+            self.entries.iter_mut().filter(|entry| entry.skip.is_none() && !entry.runtime.is_breakable())
+        {
+            let name = entry.runtime.name();
+            let reason = format!("a sandbox of {name} is not airtight's to break");
+            entry.skip = Some(Skip { need: format!("runtime {name}"), reason });
+        }
+    }
+
     /// Says if two tests have the same name.
     pub fn check_names(&self) -> Result<(), PlanError> {
         let mut names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();

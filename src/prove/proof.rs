@@ -49,8 +49,7 @@ pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Pr
     let mut findings = Findings { claims: sound.claims, extent, ..Findings::default() };
     let passed: Vec<usize> =
         (0..plan.entries.len()).filter(|place| findings.claims[*place].sound == Ended::Passed).collect();
-    let mut tests = ways::open(plan, &passed);
-    leave_out_unbreakable(&mut tests, &mut findings);
+    let tests = ways::open(plan, &passed);
     if extent != Extent::Nulls {
         negate_all(engine, &tests, &mut findings, progress);
     }
@@ -59,15 +58,6 @@ pub fn prove(engine: &Engine, plan: &Plan, extent: Extent, progress: &mut dyn Pr
         Rounds::new(engine, (plan, &tests), &ways, names, &mut findings, progress).run();
     }
     findings
-}
-
-/// Claims of runtimes that are not airtight's to break are not measured by a proof.
-fn leave_out_unbreakable(tests: &mut Vec<ways::Sound>, findings: &mut Findings) {
-    for (number, test) in tests.extract_if(.., |(_, test)| !test.runtime.is_breakable()) {
-        let claim = &mut findings.claims[number];
-        claim.sound = Ended::NotMeasured;
-        claim.reason = Some(format!("a sandbox of {} is not airtight's to break", test.runtime.name()));
-    }
 }
 
 /// Judges every claim once more for each of its expectations, with that one negated.

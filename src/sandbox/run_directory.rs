@@ -4,14 +4,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::net::Shutdown;
-use std::os::linux::net::SocketAddrExt;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::unistd::Uid;
 
 use super::bait;
@@ -201,9 +202,12 @@ pub(super) fn is_alive(tag: &str) -> bool {
 /// it can be had says whether the run lives, to those too that look for temporary files elsewhere.
 fn put_up_sign(tag: &str) -> Result<UnixDatagram> {
     let name = format!("airtight-{tag}");
-    let address = SocketAddr::from_abstract_name(&name);
-    let sign = address.and_then(|address| UnixDatagram::bind_addr(&address));
-    let sign = sign.map_err(|error| Failure::from_io("bind", &[&name], &error))?;
+    let failed = |call| move |errno| Failure::new(call, &[], errno);
+    let sign = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
+    let sign = sign.map_err(failed("socket"))?;
+    let address = UnixAddr::new_abstract(name.as_bytes()).map_err(failed("bind"))?;
+    bind(sign.as_raw_fd(), &address).map_err(failed("bind"))?;
+    let sign = UnixDatagram::from(sign);
     // Nobody is to send it anything.
     sign.shutdown(Shutdown::Both).map_err(|error| Failure::from_io("shutdown", &[&name], &error))?;
     Ok(sign)

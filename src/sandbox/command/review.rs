@@ -142,7 +142,7 @@ impl Review<'_> {
         let (_, besides) = BESIDES.iter().find(|(pattern, _)| fits(pattern))?;
         let lacks: &[&str] = match self.definition.rootfs {
             Rootfs::Directory => &["bundle", "image"],
-            Rootfs::Bundle if keys == ["run"] => &["image", "settings", "root", "command"],
+            Rootfs::Bundle if keys == ["run"] => &["image", "settings", "root", "command", "env"],
             Rootfs::Bundle => &["image"],
             Rootfs::Imported => &["bundle", "rootfs", "state"],
         };
