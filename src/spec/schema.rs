@@ -20,7 +20,6 @@ pub fn schema() -> Value {
     generator.subschema_for::<UseHead>();
     let mut definitions = generator.take_definitions(true);
     definitions.values_mut().for_each(with_variables);
-    let_rows_name(&mut definitions, "Limits");
     let scenario = definitions.remove("Scenario").unwrap_or_default();
     let (claim, step) = (taken(&mut definitions, "Claim"), taken(&mut definitions, "Step"));
     let mut kinds = Kinds::default();
@@ -52,13 +51,6 @@ fn root(scenario: Value, definitions: Map<String, Value>) -> Value {
     root.insert("anyOf".to_owned(), json!([{ "required": ["scenario"] }, { "required": ["define"] }]));
     root.insert("definitions".to_owned(), Value::Object(definitions));
     Value::Object(root)
-}
-
-/// Lets a row say which of a type's fields is meant: `limits: { "${limit}": "${value}" }`.
-fn let_rows_name(definitions: &mut Map<String, Value>, name: &str) {
-    if let Some(definition) = definitions.get_mut(name) {
-        definition["patternProperties"] = json!({ "^\\$\\{[^${}]+\\}$": reference("Variable") });
-    }
 }
 
 fn taken(definitions: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
