@@ -14,7 +14,7 @@ const SPEC: &str = "scenario: A clock that jumps
 sandbox: { image: base }
 claims:
   stays so while it jumps:
-    timeout: 5s
+    timeout: 20s
     steps:
       - host.run: JUMP
         inside: { pid: 1 }
@@ -22,23 +22,23 @@ claims:
         host.run: JUMP
         outside: { alive: true }
   becomes so while it jumps:
-    timeout: 5s
+    timeout: 20s
     steps:
       - exec: [sleep, \"MARK\"]
         as: sleeper
       - host.run: JUMP
       - exec: kill -9 $(pidof sleep)
-      - within: 2s
+      - within: 10s
         host.run: JUMP
         outside sleeper: { alive: false }
   does not become so:
-    timeout: 5s
+    timeout: 20s
     steps:
       - within: 200ms
         host.run: JUMP
         inside: { pid: 2 }
   does not end in its time:
-    timeout: 1s
+    timeout: 3s
     steps:
       - host.run: JUMP
       - exec: [sleep, \"MARK\"]

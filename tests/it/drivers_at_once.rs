@@ -63,8 +63,9 @@ impl Host {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         // Another run's come and go meanwhile, and so do those of an engine's containers.
         let place = |line: &str| line.split(' ').nth(4).unwrap().to_owned();
-        let is_engines =
-            |place: &String| ["/var/lib/", "/run/", "/work/"].iter().any(|start| place.starts_with(start));
+        let is_engines = |place: &String| {
+            ["/var/lib/", "/run/", "/work/", "/tmp/runtimes."].iter().any(|start| place.starts_with(start))
+        };
         let interfaces = fs::read_dir("/sys/class/net").unwrap().flatten();
         Self {
             mounts: mounts
