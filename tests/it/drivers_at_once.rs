@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
@@ -63,9 +64,8 @@ impl Host {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         // Another run's come and go meanwhile, and so do those of an engine's containers.
         let place = |line: &str| line.split(' ').nth(4).unwrap().to_owned();
-        let is_engines = |place: &String| {
-            ["/var/lib/", "/run/", "/work/", "/tmp/runtimes."].iter().any(|start| place.starts_with(start))
-        };
+        let engines = folders_of_engines();
+        let is_engines = |place: &String| engines.iter().any(|folder| Path::new(place).starts_with(folder));
         let interfaces = fs::read_dir("/sys/class/net").unwrap().flatten();
         Self {
             mounts: mounts
@@ -76,6 +76,15 @@ impl Host {
             interfaces: interfaces.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect(),
         }
     }
+}
+
+/// Where engines mount the roots of their containers: the system's own, and the folder in which dockerd was told to keep its data.
+fn folders_of_engines() -> Vec<PathBuf> {
+    let asked = Command::new("docker").args(["info", "--format", "{{.DockerRootDir}}"]).output();
+    let said =
+        asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let told = Path::new(&said).parent().filter(|folder| folder.parent().is_some());
+    ["/var/lib", "/run"].map(PathBuf::from).into_iter().chain(told.map(Path::to_owned)).collect()
 }
 
 /// The containers that engines keep of the run of this PID.
