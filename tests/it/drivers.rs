@@ -118,6 +118,14 @@ fn what_starts_nothing_is_told() {
     check("exec no-such-program", LOOKS, 4, &[silent, "; it exited with 127; it said: ", "no-such-program"]);
 }
 
+/// Where nothing is expected but the exit.
+#[test]
+fn a_command_that_was_never_run_does_not_pass() {
+    let silent = "faulty started no sandbox: the agent closed its streams without an answer";
+    check("exit 0", "timeout: 6s, run: \"true\"", 4, &[silent]);
+    check(r#"sound "$@""#, "timeout: 6s, run: \"true\"", 0, &["1 passed"]);
+}
+
 #[test]
 fn what_speaks_on_the_agents_stream_is_told() {
     let garbage = "answered garbage in the agent's place: ";

@@ -58,6 +58,8 @@ pub(in crate::sandbox) struct CommandLine {
     pub(super) version: OnceLock<Result<String, String>>,
     /// Whether its `exec` leads into its sandboxes.
     trial: Arc<Trial>,
+    /// Set once an agent has answered in a sandbox of its: it does run what it is given.
+    obeys: OnceLock<()>,
     /// Whether what earlier runs left with it has been removed.
     pub(super) swept: OnceLock<()>,
 }
@@ -72,6 +74,7 @@ impl CommandLine {
             ready: OnceLock::new(),
             version: OnceLock::new(),
             trial: Arc::default(),
+            obeys: OnceLock::new(),
             swept: OnceLock::new(),
         }
     }
@@ -155,6 +158,7 @@ impl Runtime for CommandLine {
         match order.first {
             First::Agent => self.start_agent(nursery, order, &place, &values),
             First::Command { argv, stdin } => {
+                self.must_obey(nursery, order)?;
                 let streams = Streams::new()?;
                 let first = self.launch(nursery, order, &place, &values, argv, streams.inside())?;
                 let door = door::door(&self.definition, values, place.further(), &self.trial, &first, None)?;
@@ -189,9 +193,23 @@ impl CommandLine {
             Ok((found, door))
         });
         match begun {
-            Ok((found, door)) => Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door)),
+            Ok((found, door)) => {
+                self.obeys.get_or_init(|| ());
+                Ok(Sandbox::with_agent(first, Some(found), channel, stderr, door))
+            }
             Err(error) => Err(self.put_away(&first, values, &stderr, error)),
         }
+    }
+
+    /// Of a command only the exit and the output are seen, and a runtime that runs nothing and exits with 0 would pass for one whose command
+    /// said nothing. So an agent must have answered before.
+    fn must_obey(&self, nursery: &Nursery, order: &Order<'_>) -> Result<(), StartError> {
+        if self.obeys.get().is_some() {
+            return Ok(());
+        }
+        let place = Place::of(nursery);
+        let values = self.values_for(order, &place)?;
+        self.start_agent(nursery, order, &place, &values).map(drop)
     }
 
     /// Hears the agent's hello, and finds its process.
