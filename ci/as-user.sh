@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # ci/as-user.sh COMMAND…: runs a command as an ordinary user, in the folder where it is called.
 #
-# As root it makes the user (AIRTIGHT_USER, by default `airtight`) with subordinate ids, and gives it a home of its own and an
-# environment with nothing of root's. Where the folder lies below one that is closed to others (/root), a mount namespace of the
+# As root it makes the user (AIRTIGHT_USER, by default `airtight`) with subordinate ids, and gives it a home and a runtime folder of its own,
+# and an environment with nothing of root's but where podman is configured. Where the folder lies below one that is closed to others (/root), a mount namespace of the
 # command's own shows it this folder and nothing else of that place. Called by an ordinary user it just runs the command.
 set -euo pipefail
 
@@ -57,12 +57,14 @@ show() {
 
 become() {
     local kept=() name
-    for name in CI TERM NO_COLOR RUST_BACKTRACE CARGO_MANIFEST_DIR AIRTIGHT_REQUIRE; do
+    for name in CI TERM NO_COLOR RUST_BACKTRACE CARGO_MANIFEST_DIR AIRTIGHT_REQUIRE CONTAINERS_CONF; do
         [ -z "${!name+set}" ] || kept+=("$name=${!name}")
     done
     home=$(getent passwd "$user" | cut -d: -f6)
+    # Where a login would make one; without it podman leaves its own in /tmp.
+    as_user mkdir -p -m 700 "$home/.run"
     exec setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all \
-        env -i HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash LANG=C.UTF-8 \
+        env -i HOME="$home" XDG_RUNTIME_DIR="$home/.run" USER="$user" LOGNAME="$user" SHELL=/bin/bash LANG=C.UTF-8 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${kept[@]}" "$@"
 }
 

@@ -5,7 +5,9 @@
 # The daemons have no network: containers of docker have what `--network none` gives.
 set -euo pipefail
 
-PACKAGES=(bubblewrap containerd crun docker.io firejail lxc podman runc systemd-container)
+# uidmap is for podman as an ordinary user, who needs a range in /etc/subuid and /etc/subgid as well: ci/as-user.sh gives him one. Without
+# fuse-overlayfs it keeps its images as plain folders, and without slirp4netns there is --network none.
+PACKAGES=(bubblewrap containerd crun docker.io firejail lxc podman runc systemd-container uidmap)
 # What youki is built with.
 LIBRARIES=(libseccomp-dev pkg-config)
 
@@ -33,8 +35,20 @@ install_all() {
         apt-get update -q || { sleep 5; apt-get update -q; }
         apt-get install -q -y --no-install-recommends "${missing[@]}"
     fi
-    command -v hakoniwa >/dev/null || cargo install --quiet --locked hakoniwa-cli --version 1.8.0
-    command -v youki >/dev/null || cargo install --quiet --locked youki --version 0.7.0 --no-default-features --features v1,v2,seccomp
+    from_crates hakoniwa hakoniwa-cli --version 1.8.0
+    from_crates youki youki --version 0.7.0 --no-default-features --features v1,v2,seccomp
+}
+
+# PROGRAM CRATE…: to where an ordinary user finds it too, which root's own folder of programs is not.
+from_crates() {
+    local program=$1 found
+    shift
+    [ ! -x "/usr/local/bin/$program" ] || return 0
+    if found=$(command -v "$program"); then
+        install -m 755 "$found" "/usr/local/bin/$program"
+    else
+        cargo install --quiet --locked --root /usr/local "$@"
+    fi
 }
 
 with_daemons() {
@@ -42,6 +56,8 @@ with_daemons() {
     [ -e /run/containerd ] || shims=/run/containerd
     folder=$(mktemp -d "${TMPDIR:-/tmp}/runtimes.XXXXXX")
     trap stop EXIT
+    # An ordinary user must get through to podman's configuration; the rest has modes of its own.
+    chmod 711 "$folder"
     write_podman_configuration
     start_docker
     export DOCKER_HOST=unix://$folder/docker.sock CONTAINERD_ADDRESS=$folder/exec/containerd/containerd.sock

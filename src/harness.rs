@@ -9,6 +9,8 @@
 //! It takes libtest's options through libtest-mimic, which also says what it does not do; `cargo test NAME`, `--exact`, `--list`,
 //! `--skip` and cargo-nextest work. A claim that is skipped or not measured is an ignored test with the reason. Unlike libtest's own,
 //! a run that was asked for tests and measured none of them fails.
+//!
+//! With `AIRTIGHT_KERNELS` (a list of kernels, or kernels with commas, of which `host` is one) each claim is a test on each of those kernels.
 
 use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal;
@@ -18,8 +20,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 
-use crate::cli::{Exit, Loaded, end_cleanly_on_signals, load};
-use crate::engine::{Engine, Event, Keep, Listener, Options, Outcome};
+use crate::cli::{Exit, Loaded, end_cleanly_on_signals, load, on_kernels_of_environment};
+use crate::engine::{Elsewhere, Engine, Event, Keep, Listener, Options, Outcome};
 use crate::plan::{Entry, Plan, Skip, Test, check_required};
 use crate::report;
 use crate::sandbox::Nursery;
@@ -39,6 +41,7 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     let required = required();
     check_required(&required).map_err(|error| Exit::Wrong.telling(&error))?;
     let mut plan = plan(specs, &arguments)?;
+    let fleet = on_kernels_of_environment(&mut plan)?;
     let slots = Arc::new(Slots::default());
     let mut trials: Vec<Trial> = plan.entries.iter().map(|entry| trial(entry, &slots, &required)).collect();
     if arguments.list {
@@ -54,8 +57,9 @@ fn try_run(specs: &Path) -> Result<ExitCode, Exit> {
     plan.entries.retain(|entry| chosen.contains(&entry.name));
     let options = Options { jobs: jobs(&arguments), required, keep: Keep::usual(), share: true };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
+    let elsewhere = fleet.as_ref().map(|fleet| fleet as &dyn Elsewhere);
     let conclusion = std::thread::scope(|scope| {
-        let run = || engine.run(&plan, &mut Filling(Arc::clone(&slots)));
+        let run = || engine.run_with(&plan, elsewhere, &mut Filling(Arc::clone(&slots)));
         let thread = std::thread::Builder::new().spawn_scoped(scope, run);
         thread.map(|_| libtest_mimic::run(&arguments, trials))
     });
@@ -174,7 +178,7 @@ impl Slots {
             Outcome::Passed => Told::Passed,
             Outcome::Skipped(skip) => Told::Ignored(skip.clone()),
             Outcome::NotMeasured(reason) => Told::NotMeasured(reason.clone()),
-            Outcome::Failed(trouble) | Outcome::Broken(trouble) => {
+            Outcome::Failed(trouble) | Outcome::Broken(trouble) | Outcome::Crashed(trouble) => {
                 let color = std::io::stdout().is_terminal();
                 let text = test.map(|test| report::render(test, outcome.ended(), trouble, color));
                 Told::Red(text.unwrap_or_else(|| trouble.message.clone().unwrap_or_default()))

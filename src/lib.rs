@@ -21,3 +21,4 @@ pub mod role;
 pub mod sandbox;
 pub mod spec;
 pub mod sys;
+pub mod vm;

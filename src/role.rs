@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use crate::agent;
 use crate::image::{guard, unpack};
+use crate::vm;
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
@@ -22,6 +23,11 @@ pub fn enter() -> Option<ExitCode> {
         Some(agent::ROLE) => Some(agent::run(&arguments.next().unwrap_or_default().to_string_lossy())),
         Some(unpack::WORD) => Some(unpack::play(arguments.next().as_deref())),
         Some(guard::WORD) => Some(guard::play(arguments)),
+        Some(vm::INIT) => Some(vm::run_init(&arguments.next().unwrap_or_default().to_string_lossy())),
+        Some(vm::KVM) => Some(vm::play_kvm()),
+        Some(vm::ENGINE) => Some(vm::run_engine()),
+        Some(vm::VISITOR) => Some(vm::run_visitor()),
+        Some(vm::INSIDE) => Some(vm::run_inside(arguments)),
         _ => None,
     }
 }

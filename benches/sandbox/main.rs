@@ -4,6 +4,8 @@
 //! `--check` fails where a ratio is above its bound.
 #![expect(clippy::expect_used, reason = "a benchmark ends with the first thing that goes wrong")]
 
+#[path = "../figures/mod.rs"]
+mod figures;
 mod floor;
 
 use std::collections::HashSet;
@@ -17,6 +19,7 @@ use airtight::fact::Query;
 use airtight::image::Store;
 use airtight::sandbox::{First, Nursery, Order, by_name};
 use airtight::spec::Settings;
+use figures::{median, milliseconds, seconds};
 use serde_json::Value;
 
 /// Sandboxes in each batch; batches of both kinds take turns.
@@ -310,17 +313,4 @@ fn proof() -> Row {
 
 fn specs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
 }

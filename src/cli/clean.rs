@@ -2,6 +2,7 @@
 
 use super::Exit;
 use crate::sandbox;
+use crate::vm::fleet::remove_snapshots;
 
 /// Does it.
 pub(super) fn run() -> Exit {
@@ -15,6 +16,11 @@ pub(super) fn run() -> Exit {
             }
             Err(error) => exit = Exit::Broken.telling(&format!("{}: {error}", runtime.name())),
         }
+    }
+    match remove_snapshots() {
+        Ok(0) => {}
+        Ok(many) => anstream::println!("kernels: removed {many} saved VMs"),
+        Err(error) => exit = Exit::Broken.telling(&format!("saved VMs: {error}")),
     }
     match sandbox::remove_agents() {
         Ok(()) => exit,

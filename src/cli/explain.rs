@@ -84,6 +84,10 @@ fn explain_attempt(attempt: &Attempt) {
         attempt.long,
         attempt.example,
     );
+    if attempt.name == "experiment" {
+        anstream::println!("Experiments:");
+        fact::experiments().for_each(|experiment| line(&experiment.form(), experiment.brief));
+    }
 }
 
 fn page(name: &str, what: &str, brief: &str, long: &str, example: &str) {

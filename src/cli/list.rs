@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Loaded, load};
-use crate::plan::{Choice, Plan};
+use crate::plan::{Choice, Partition, Plan};
 
 /// List the tests that specs make
 #[derive(Debug, Args)]
@@ -18,6 +18,9 @@ pub(super) struct List {
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// Only this part of them: see `airtight run --help`
+    #[arg(long, value_name = "N/M")]
+    partition: Option<Partition>,
 }
 
 /// Does it.
@@ -26,6 +29,9 @@ pub(super) fn run(arguments: &List) -> Exit {
     let mut plan = Plan::new(Choice { claims, tags, ..Choice::default() });
     if let Err(exit) = load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix)) {
         return exit;
+    }
+    if let Some(partition) = &arguments.partition {
+        plan.leave_part(partition);
     }
     for entry in &plan.entries {
         let skip = entry.skip.as_ref().map(|skip| format!("  (skipped: {}: {})", skip.need, skip.reason));

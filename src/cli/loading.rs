@@ -1,11 +1,12 @@
 //! Reading the specs that a command names.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::plan::{PlanError, spec_files};
-use crate::spec::{self, Spec};
+use crate::sandbox;
+use crate::spec::{self, Problems, Spec};
 
 use super::Exit;
 
@@ -26,7 +27,7 @@ pub(crate) fn load(
 ) -> Result<(), Exit> {
     let mut problems = 0;
     for (path, prefix) in files(places)? {
-        match spec::load(&path) {
+        match read(&path) {
             Ok(spec) => {
                 take(Loaded { spec: Arc::new(spec), prefix }).map_err(|error| Exit::Wrong.telling(&error))?;
             }
@@ -41,6 +42,13 @@ pub(crate) fn load(
         1 => Err(Exit::Wrong.telling(&"1 problem in the specs; nothing was run")),
         many => Err(Exit::Wrong.telling(&format!("{many} problems in the specs; nothing was run"))),
     }
+}
+
+/// A spec whose runtimes there are.
+fn read(path: &Path) -> Result<Spec, Problems> {
+    let spec = spec::load(path)?;
+    spec::check_runtimes(&spec, |name| sandbox::by_name(name).is_some(), &sandbox::names())?;
+    Ok(spec)
 }
 
 fn files(places: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Exit> {

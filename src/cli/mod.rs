@@ -7,16 +7,21 @@ mod exit;
 mod explain;
 pub mod image;
 mod interrupt;
+mod kernels;
 mod list;
 mod loading;
+mod merge;
 mod named;
+mod partial;
 mod probe;
 mod prove;
 mod run;
 mod runtime;
 mod schema;
 mod verify;
+mod vm;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +33,8 @@ use crate::spec::Problems;
 
 pub use exit::Exit;
 pub(crate) use interrupt::end_cleanly_on_signals;
+use interrupt::end_cleanly_telling;
+pub(crate) use kernels::{on_kernels, on_kernels_of_environment};
 pub(crate) use loading::{Loaded, load};
 
 /// Verifies the isolation of Linux sandboxes: specs in YAML say what must hold, and airtight says of each claim whether it
@@ -50,6 +57,8 @@ enum Command {
     Verify(verify::Verify),
     /// Judge the claims of specs on two runtimes, and say only where these differ
     Diff(diff::Compare),
+    /// Put the JSON reports of parts together, and tell them as one run
+    Merge(merge::Merge),
     /// Judge every claim again in sandboxes broken on purpose, and say what each of them catches
     Prove(prove::Prove),
     /// Read specs and say what is wrong with them, without running anything
@@ -68,6 +77,8 @@ enum Command {
     Probe(probe::Probe),
     /// Write what a sandbox is like as a spec, to be edited
     Record(probe::Record),
+    /// Kernels in VMs: a shell in one
+    Vm(vm::Vm),
     /// Remove what is kept from run to run with container engines: images, containers of runs that have died
     Clean,
 }
@@ -79,14 +90,28 @@ pub fn command() -> clap::Command {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    main_with(std::env::args_os())
+}
+
+/// The same with other words, the first of which is the program's name.
+pub(crate) fn main_with(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && run::Run::wrong_for_bisect() => {
+            // Nothing else can be done where the terminal is not there.
+            let _ = error.print();
+            return ExitCode::from(Exit::Wrong.for_bisect());
+        }
+        Err(error) => error.exit(),
+    };
     if let Err(problems) = add_runtimes(&arguments.runtime_files) {
         anstream::eprintln!("{}", problems.render(std::io::stderr().is_terminal()));
         return Exit::Wrong.into();
     }
     let exit = match &arguments.command {
-        Command::Run(run) => run::run(run),
+        Command::Run(run) => return run::run(run),
         Command::Verify(verify) => verify::run(verify),
+        Command::Merge(merge) => merge::run(merge),
         Command::Diff(compare) => diff::run(compare),
         Command::Prove(prove) => return prove::run(prove),
         Command::Check(check) => check::run(check),
@@ -97,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Runtime(runtime) => runtime::run(runtime),
         Command::Probe(probe) => probe::probe(probe),
         Command::Record(record) => probe::record(record),
+        Command::Vm(vm) => return vm::run(vm),
         Command::Clean => clean::run(),
     };
     exit.into()

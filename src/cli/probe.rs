@@ -59,7 +59,9 @@ enum Format {
 pub(super) fn probe(arguments: &Probe) -> Exit {
     let probed = match &arguments.runtime {
         None => Ok(probe::host()),
-        Some(runtime) => Prober::new(runtime, &arguments.sandbox).and_then(|prober| prober.sandbox()),
+        Some(runtime) => Prober::new(runtime, &arguments.sandbox)
+            .and_then(|prober| prober.sandbox())
+            .map(|(probed, _)| probed),
     };
     match probed {
         Ok(probed) => {
@@ -77,16 +79,20 @@ pub(super) fn record(arguments: &Record) -> Exit {
 
 fn try_record(arguments: &Record) -> Result<(), Exit> {
     let prober = Prober::new(&arguments.runtime, &arguments.sandbox)?;
-    let (one, other, host) = (prober.sandbox()?, prober.sandbox()?, probe::host());
+    let before = prober.without()?;
+    // Both are there at the same time: of two, one after the other, the second may have the first's numbers of namespaces.
+    let ((one, _first), (other, _second)) = (prober.sandbox()?, prober.sandbox()?);
+    let without = [before, prober.without()?];
     let spec = probe::record(
         &arguments.runtime,
         &arguments.sandbox.image,
         arguments.sandbox.hardened,
-        [&one, &other, &host],
+        [&one, &other],
+        without.each_ref().map(Vec::as_slice),
     );
     let nothing = || {
         Exit::Unmeasured
-            .telling(&"nothing in the sandbox is other than on the host: there is nothing to record")
+            .telling(&"nothing in the sandbox is other than without it: there is nothing to record")
     };
     let spec = spec.ok_or_else(nothing)?;
     let Some(path) = &arguments.output else {
@@ -119,9 +125,22 @@ impl Prober {
         Ok(Self { nursery, runtime, settings: Settings { profile, ..Settings::default() }, image })
     }
 
-    fn sandbox(&self) -> Result<Vec<Probed>, Exit> {
-        let probed = probe::sandbox(self.runtime, &self.nursery, &self.settings, &self.image);
-        probed.map_err(|error| Exit::Broken.telling(&format!("{}: {error}", self.runtime.name())))
+    fn sandbox(&self) -> Result<(Vec<Probed>, sandbox::Sandbox), Exit> {
+        self.probed(self.runtime, &self.settings)
+    }
+
+    /// The same without a sandbox.
+    fn without(&self) -> Result<Vec<Probed>, Exit> {
+        self.probed(named::one("none")?, &Settings::default()).map(|(probed, _)| probed)
+    }
+
+    fn probed(
+        &self,
+        runtime: &dyn sandbox::Runtime,
+        settings: &Settings,
+    ) -> Result<(Vec<Probed>, sandbox::Sandbox), Exit> {
+        let probed = probe::sandbox(runtime, &self.nursery, settings, &self.image);
+        probed.map_err(|error| Exit::Broken.telling(&format!("{}: {error}", runtime.name())))
     }
 }
 

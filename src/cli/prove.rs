@@ -104,7 +104,7 @@ fn exit(findings: &Findings, arguments: &Prove) -> Exit {
     let sound = |ended| findings.claims.iter().any(|claim| claim.sound == ended);
     let idle = arguments.deny.contains(&Denied::Vacuous) && !findings.idle.is_empty();
     let denied = findings.is_denied(&arguments.deny, arguments.min_caught);
-    if sound(Ended::Failed) || idle || denied {
+    if sound(Ended::Failed) || sound(Ended::Crashed) || idle || denied {
         Exit::Failed
     } else if sound(Ended::Broken) {
         Exit::Broken

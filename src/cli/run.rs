@@ -1,16 +1,20 @@
 //! `airtight run`
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Loaded, end_cleanly_on_signals, load, named};
-use crate::engine::{Engine, Keep, Listener, Options};
-use crate::plan::{Choice, Plan, check_required};
-use crate::report::file::{Files, Place};
+use super::partial::Partial;
+use super::{Exit, Loaded, end_cleanly_telling, load, named, on_kernels};
+use crate::engine::{Elsewhere, Engine, Keep, Listener, Options};
+use crate::plan::{Choice, Column, Entry, Partition, Plan, check_required};
+use crate::report::file::{self, Files, Place};
 use crate::report::matrix::SideBySide;
 use crate::report::{All, Json, Pretty};
 use crate::sandbox::{Nursery, Runtime};
+use crate::vm::Cgroups;
+use crate::vm::fleet::{Fleet, Isolation, Watch};
 
 /// Judge the claims of specs on real sandboxes
 #[derive(Debug, Args)]
@@ -29,6 +33,21 @@ pub(super) struct Run {
     /// With several, the claims are told as a matrix
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     runtime: Vec<String>,
+    /// The kernels to run on, each in VMs of its own: a bzImage, a vmlinux, a Debian package, an unpacked package, a build tree, a glob,
+    /// a name from --kernels; `host` is the one that runs here. May be given several times [default: host]
+    #[arg(long = "kernel", value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// A list that names kernels; without --kernel all that it names are run on
+    #[arg(long = "kernels", value_name = "FILE")]
+    kernel_list: Option<PathBuf>,
+    /// How cgroups are mounted in VMs of kernels of which the list does not say it [default: v2]
+    #[arg(long, value_enum)]
+    cgroups: Option<Cgroups>,
+    /// What of a VM one scenario leaves to the next
+    #[arg(long, value_enum, default_value_t = Isolation::Fresh)]
+    isolation: Isolation,
+    #[command(flatten)]
+    watch: Watch,
     /// Let claims that act do so even where no sandbox keeps the host from it (runtime `none`)
     #[arg(long)]
     allow_risky: bool,
@@ -38,12 +57,23 @@ pub(super) struct Run {
     /// How many sandboxes to run side by side [default: the number of CPUs]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    /// Run every claim so many times, in VMs in a fresh one each time, and tell it once. One of which not always the same comes is red, with how
+    /// often each came
+    #[arg(long, value_name = "N", default_value = "1")]
+    repeat: std::num::NonZeroUsize,
+    /// Exit as `git bisect run` wants it: 0 where every claim held, 1 where one failed or the kernel crashed, 125 where the kernel did not boot or
+    /// something could not be observed, 128 where a spec or the command line is wrong
+    #[arg(long = Run::BISECT)]
+    bisect: bool,
+    /// Only one of several parts, which machines can share: `2/3` is the second of three, as even as may be by the number of claims;
+    /// `hash:2/3` keeps a scenario in its part when others are added. A scenario is never split, and the parts depend on nothing but the
+    /// names of the tests. A part without any claim says so and is green; `airtight merge` misses a part that is not there
+    #[arg(long, value_name = "N/M")]
+    partition: Option<Partition>,
     /// How to tell what became of the claims
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
-    /// Write a report of the whole run to a file, as well: `html`, one page for a browser, or `json`; may be given several
-    /// times
-    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    #[arg(long = "report", value_name = "FORMAT=FILE", help = file::help())]
     reports: Vec<Place>,
     /// Fail where this need is not met instead of skipping: a need's first word (`root`, `image`, `program`), the whole need,
     /// or `all`; `-NEED` takes one out again (`all,-unprivileged`); also from `AIRTIGHT_REQUIRE`
@@ -67,46 +97,91 @@ pub(super) enum Format {
 }
 
 /// Does it.
-pub(super) fn run(arguments: &Run) -> Exit {
-    try_run(arguments).unwrap_or_else(|exit| exit)
+pub(super) fn run(arguments: &Run) -> ExitCode {
+    let exit = try_run(arguments).unwrap_or_else(|exit| exit);
+    if arguments.bisect { exit.for_bisect().into() } else { exit.into() }
+}
+
+impl Run {
+    const BISECT: &str = "bisect";
+
+    /// Whether it is git that waits for the exit code of a command line that cannot be read.
+    pub(super) fn wrong_for_bisect() -> bool {
+        std::env::args_os()
+            .any(|word| word.to_str().and_then(|word| word.strip_prefix("--")) == Some(Self::BISECT))
+    }
+
+    /// The kernels that are asked for, and the plan's tests on each of them.
+    fn fleet(&self, plan: &mut Plan) -> Result<Option<Fleet>, Exit> {
+        let found =
+            on_kernels(plan, &self.kernels, self.kernel_list.as_deref(), self.isolation, self.cgroups);
+        // A kernel that cannot be booted at all is no error where git gives one after another.
+        let found = found.map_err(|exit| if self.bisect { Exit::Broken } else { exit })?;
+        if found.is_none() && self.watch.is_asked() {
+            let reason = "--keep-vm, --console and --gdb are for kernels in VMs: name one with --kernel";
+            return Err(Exit::Wrong.telling(&reason));
+        }
+        Ok(found.map(|fleet| fleet.watched(self.watch.clone())))
+    }
+
+    fn jobs(&self) -> usize {
+        // A person has one debugger at a time.
+        if self.watch.gdb { 1 } else { self.jobs.map_or_else(cpus, std::num::NonZeroUsize::get) }
+    }
 }
 
 fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     // Before the first thread.
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
-    end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
+    let partial = Partial::default();
+    end_cleanly_telling(&nursery, &partial).map_err(|error| Exit::Broken.telling(&error))?;
     check_required(&arguments.require).map_err(|error| Exit::Wrong.telling(&error))?;
     let runtimes = named::all(&arguments.runtime, &nursery)?;
-    let plan = plan(&runtimes, arguments)?;
+    let mut plan = plan(&runtimes, arguments)?;
+    let fleet = arguments.fleet(&mut plan)?;
+    let columns = columns(&plan, &runtimes);
+    let empty = leave_part(&mut plan, arguments.partition.as_ref());
     let options = Options {
-        jobs: arguments.jobs.map_or_else(cpus, std::num::NonZeroUsize::get),
+        jobs: arguments.jobs(),
         required: arguments.require.clone(),
         keep: Keep::usual(),
         share: !arguments.apart,
     };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
-    let mut listener = listener(arguments, &plan, &runtimes);
-    let summary = engine.run(&plan, &mut listener);
-    let exit = Exit::of(&summary);
+    let engine = engine.repeating(arguments.repeat.get());
+    let (told, files) = listeners(arguments, &plan, &columns);
+    let mut listener = partial.tell(told, files, arguments.require.clone());
+    let elsewhere = fleet.as_ref().map(|fleet| fleet as &dyn Elsewhere);
+    let summary = engine.run_with(&plan, elsewhere, &mut listener);
+    // There was something to measure in the other parts: the plan as a whole is not empty.
+    let exit = if empty { Exit::Held } else { Exit::of(&summary) };
     Ok(match listener.lost() {
         Some(error) => exit.or_broken().telling(&format!("the report could not be written: {error}")),
         None => exit,
     })
 }
 
-/// What is told on the terminal, and then the files.
-fn listener(arguments: &Run, plan: &Plan, runtimes: &[&'static dyn Runtime]) -> All {
-    let names: Vec<&str> = runtimes.iter().map(|runtime| runtime.name()).collect();
+/// The columns of the whole plan, whichever part of it is left. Runtimes are in the order in which they were asked for, also those that no
+/// spec names; on other kernels each is there once for each kernel.
+fn columns(plan: &Plan, runtimes: &[&'static dyn Runtime]) -> Vec<Column> {
+    let elsewhere = plan.entries.iter().any(|entry| entry.kernel().is_some());
+    let asked = runtimes.iter().filter(|_| !elsewhere).map(|runtime| Column::new(runtime.name(), None));
+    let all: indexmap::IndexSet<Column> = asked.chain(plan.entries.iter().map(Entry::column)).collect();
+    all.into_iter().collect()
+}
+
+/// What is told on the terminal, and the files.
+fn listeners(arguments: &Run, plan: &Plan, columns: &[Column]) -> (All, All) {
     let told: Box<dyn Listener> = match arguments.format {
-        Format::Pretty if names.len() > 1 => Box::new(SideBySide::new(plan, &names)),
+        Format::Pretty if columns.len() > 1 => Box::new(SideBySide::new(plan, columns)),
         Format::Pretty => Box::new(Pretty::new(plan, arguments.require.clone())),
         Format::Json => Box::new(Json::default()),
     };
-    let mut all = All(vec![told]);
+    let mut files = All(Vec::new());
     if !arguments.reports.is_empty() {
-        all.0.push(Box::new(Files::new(plan, &names, arguments.reports.clone())));
+        files.0.push(Box::new(Files::new(plan, columns, arguments.reports.clone())));
     }
-    all
+    (All(vec![told]), files)
 }
 
 fn plan(runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit> {
@@ -119,6 +194,19 @@ fn plan(runtimes: &[&'static dyn Runtime], arguments: &Run) -> Result<Plan, Exit
         return Err(Exit::Wrong.telling(&"no claim is chosen: nothing would be checked"));
     }
     Ok(plan)
+}
+
+/// Whether nothing is left.
+fn leave_part(plan: &mut Plan, partition: Option<&Partition>) -> bool {
+    let Some(partition) = partition else { return false };
+    plan.leave_part(partition);
+    let empty = plan.entries.is_empty();
+    if empty {
+        anstream::eprintln!(
+            "note: {partition} has no claim: there are fewer scenarios than parts, or hashes left it out"
+        );
+    }
+    empty
 }
 
 pub(super) fn cpus() -> usize {

@@ -58,13 +58,20 @@ fn try_verify(arguments: &Verify) -> Result<Exit, Exit> {
     let mut plan = Plan::new(Choice { claims, tags, runtimes, allow_risky: false });
     load(&arguments.specs, |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
     plan.check_names().map_err(|error| Exit::Wrong.telling(&error))?;
+    if plan.entries.is_empty() {
+        return Err(Exit::Wrong.telling(&"no claim is chosen: nothing would be checked"));
+    }
     let options = Options { jobs: cpus(), required: Vec::new(), keep: Keep::usual(), share: false };
     let engine = Engine::new(nursery, options).map_err(|error| Exit::Broken.telling(&error))?;
     let mut listener: Box<dyn Listener> = match arguments.format {
         Format::Pretty => Box::new(Pretty::new(&plan, Vec::new())),
         Format::Json => Box::new(Json::default()),
     };
-    Ok(Exit::of(&engine.run(&plan, listener.as_mut())))
+    let exit = Exit::of(&engine.run(&plan, listener.as_mut()));
+    Ok(match listener.lost() {
+        Some(error) => exit.or_broken().telling(&format!("the report could not be written: {error}")),
+        None => exit,
+    })
 }
 
 fn pid(target: &Target) -> Result<i32, Exit> {

@@ -38,6 +38,9 @@ pub(super) fn run(stage: &mut Stage<'_>, test: &Test) -> (Outcome, Observations)
         Err(StageError::Image { name, reason }) => {
             Outcome::Skipped(Skip { need: format!("image {name}"), reason })
         }
+        Err(StageError::Refused(reason)) => {
+            Outcome::Skipped(Skip { need: format!("runtime {}", test.runtime.name()), reason })
+        }
         Err(error) => refused_or_broken(test, &error),
     };
     (outcome, telling.last)

@@ -14,6 +14,11 @@ pub enum Event<'a> {
         /// How many tests there are, with those that are skipped.
         tests: usize,
     },
+    /// A test is being judged.
+    Begun {
+        /// The test, as the plan has it.
+        entry: &'a Entry,
+    },
     /// A test has ended.
     Ended {
         /// The test, as the plan has it.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::judge::Finding;
 use crate::plan::Skip;
 
 /// What became of one test.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Observed, and so.
     Passed,
@@ -21,10 +22,12 @@ pub enum Outcome {
     NotMeasured(String),
     /// It could not be observed.
     Broken(Trouble),
+    /// The kernel under it died while it was judged, or did nothing more.
+    Crashed(Trouble),
 }
 
 /// Why a claim is red.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trouble {
     /// What was found, each with its place in the spec.
     pub findings: Vec<Finding>,
@@ -35,7 +38,7 @@ pub struct Trouble {
 }
 
 /// How a run ended: the test's outcome under the name that reports use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// See [`Outcome::Passed`].
@@ -48,6 +51,8 @@ pub enum Ended {
     NotMeasured,
     /// See [`Outcome::Broken`].
     Broken,
+    /// See [`Outcome::Crashed`].
+    Crashed,
 }
 
 impl Trouble {
@@ -71,21 +76,23 @@ impl Outcome {
             Self::Skipped(_) => Ended::Skipped,
             Self::NotMeasured(_) => Ended::NotMeasured,
             Self::Broken(_) => Ended::Broken,
+            Self::Crashed(_) => Ended::Crashed,
         }
     }
 
     /// What is to be told of it, if it is red.
     pub const fn trouble(&self) -> Option<&Trouble> {
         match self {
-            Self::Failed(trouble) | Self::Broken(trouble) => Some(trouble),
+            Self::Failed(trouble) | Self::Broken(trouble) | Self::Crashed(trouble) => Some(trouble),
             _ => None,
         }
     }
 }
 
 impl Ended {
-    /// All five.
-    pub const ALL: [Self; 5] = [Self::Passed, Self::Failed, Self::Broken, Self::Skipped, Self::NotMeasured];
+    /// All six.
+    pub const ALL: [Self; 6] =
+        [Self::Passed, Self::Failed, Self::Crashed, Self::Broken, Self::Skipped, Self::NotMeasured];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -95,12 +102,13 @@ impl Ended {
             Self::Skipped => "skipped",
             Self::NotMeasured => "not measured",
             Self::Broken => "broken",
+            Self::Crashed => "crashed",
         }
     }
 }
 
 /// A run in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// How many tests ended how.
     pub counts: BTreeMap<Ended, usize>,
@@ -139,3 +147,7 @@ impl Summary {
         self.of(Ended::Passed) + self.of(Ended::Failed)
     }
 }
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;

@@ -9,11 +9,13 @@ use std::time::Instant;
 
 use super::claim;
 use super::date;
+use super::elsewhere::{Elsewhere, Errand, News};
 use super::event::{Event, Listener};
 use super::idle::Idle;
 use super::images::Images;
 use super::keep::Keep;
 use super::outcome::{Outcome, Summary, Trouble};
+use super::repeat::{Round, Tallies};
 use super::stage::Stage;
 use super::trial::{Making, Trial};
 use crate::fact::Answer;
@@ -48,6 +50,8 @@ pub struct Engine {
     images: Images,
     idle: Idle,
     options: Options,
+    /// How often each group is run.
+    times: usize,
     /// What controls that succeeded have answered, by their kind and what they were asked.
     controls: Mutex<HashMap<String, Vec<Answer>>>,
     /// How many controls were started.
@@ -57,52 +61,136 @@ pub struct Engine {
 impl Engine {
     /// With a nursery that was started before any thread.
     pub fn new(nursery: Nursery, options: Options) -> Result<Self, ImageError> {
-        let waiting = if options.share { WAITING + WAITING_FOR_EACH * options.jobs } else { 0 };
-        Ok(Self {
-            nursery,
-            images: Images::open()?,
-            idle: Idle::at_most(waiting),
-            options,
-            controls: Mutex::default(),
-            controls_started: AtomicUsize::new(0),
-        })
+        Ok(Self::with(nursery, options, Images::open()?))
     }
 
-    /// Runs the plan's tests that `chosen` says, and tells the listener.
+    fn with(nursery: Nursery, options: Options, images: Images) -> Self {
+        let waiting = if options.share { WAITING + WAITING_FOR_EACH * options.jobs } else { 0 };
+        Self {
+            nursery,
+            images,
+            idle: Idle::at_most(waiting),
+            options,
+            times: 1,
+            controls: Mutex::default(),
+            controls_started: AtomicUsize::new(0),
+        }
+    }
+
+    /// Every test is run so many times, and told once.
+    #[must_use]
+    pub const fn repeating(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// With the images only that are laid out for it, as where none can be built.
+    pub(crate) fn with_images_at_hand(nursery: Nursery, options: Options) -> Self {
+        Self::with(nursery, options, Images::at_hand())
+    }
+
+    /// Lays out these images and no others, by what specs call them.
+    pub(crate) fn lay_images(&self, images: impl IntoIterator<Item = (String, PathBuf)>) {
+        self.images.lay(images);
+    }
+
+    /// Runs the plan's tests, and tells the listener.
     pub fn run(&self, plan: &Plan, listener: &mut dyn Listener) -> Summary {
+        self.run_with(plan, None, listener)
+    }
+
+    /// The same with somebody who has those judged that are meant for other kernels.
+    pub fn run_with(
+        &self,
+        plan: &Plan,
+        elsewhere: Option<&dyn Elsewhere>,
+        listener: &mut dyn Listener,
+    ) -> Summary {
         let began = Instant::now();
-        let telling =
-            Mutex::new(Telling { listener, summary: Summary::default(), required: &self.options.required });
+        let telling = Mutex::new(Telling {
+            listener,
+            summary: Summary::default(),
+            required: &self.options.required,
+            tallies: Tallies::of(self.times),
+        });
         tell(&telling, |telling| telling.listener.hear(&Event::Started { tests: plan.entries.len() }));
         for entry in &plan.entries {
             if let Some(skip) = &entry.skip {
-                let end = End::without_look(Outcome::Skipped(skip.clone()));
-                tell(&telling, |telling| telling.ended(entry, entry.open().as_ref(), &end));
+                let round = End::without_look(Outcome::Skipped(skip.clone())).round();
+                tell(&telling, |telling| telling.tell(entry, entry.open().ok().as_ref(), &round));
             }
         }
         let started = || (self.nursery.sandboxes(), self.controls_started.load(Ordering::Relaxed));
         let before = started();
-        self.run_groups(plan, &telling);
+        self.run_groups(plan, elsewhere, &telling);
         self.idle.end();
         let Telling { listener, mut summary, .. } =
             telling.into_inner().unwrap_or_else(PoisonError::into_inner);
         let after = started();
-        (summary.sandboxes, summary.controls) = (after.0 - before.0, after.1 - before.1);
+        summary.sandboxes += after.0 - before.0;
+        summary.controls += after.1 - before.1;
         listener.hear(&Event::Finished { summary: &summary, took: began.elapsed() });
         summary
     }
 
-    fn run_groups(&self, plan: &Plan, telling: &Mutex<Telling<'_>>) {
+    fn run_groups(&self, plan: &Plan, elsewhere: Option<&dyn Elsewhere>, telling: &Mutex<Telling<'_>>) {
         let groups = if self.options.share { plan.groups() } else { plan.apart() };
-        Self::side_by_side(&groups, self.jobs(), |group| {
-            self.run_group(plan, group, Making::default(), |place, test, mut end| {
+        let there = plan.elsewhere();
+        let all: Vec<(bool, Group)> = there
+            .into_iter()
+            .map(|group| (true, group))
+            .chain(groups.into_iter().map(|group| (false, group)))
+            .flat_map(|group| std::iter::repeat_n(group, self.times))
+            .collect();
+        Self::side_by_side(&all, self.jobs(), |(away, group)| {
+            if *away {
+                return self.send(plan, group, elsewhere, telling);
+            }
+            let begun = |place: usize| {
                 let entry = &plan.entries[place];
+                tell(telling, |telling| telling.listener.hear(&Event::Begun { entry }));
+            };
+            self.run_group(plan, group, Making::default(), begun, |place, test, mut end| {
                 if let Ok(test) = test {
                     end.outcome = with_known_issues(end.outcome, test);
                 }
-                tell(telling, |telling| telling.ended(entry, test, &end));
+                tell(telling, |telling| telling.ended(plan, place, test.ok(), end.round()));
             });
         });
+    }
+
+    /// Has a group judged by another kernel.
+    fn send(
+        &self,
+        plan: &Plan,
+        group: &Group,
+        elsewhere: Option<&dyn Elsewhere>,
+        telling: &Mutex<Telling<'_>>,
+    ) {
+        let mut tests = Vec::new();
+        for place in &group.entries {
+            let entry = &plan.entries[*place];
+            match entry.open() {
+                Ok(test) => tests.push((*place, Arc::new(test))),
+                Err(reason) => {
+                    let end = End::without_look(Outcome::Broken(Trouble::saying(&reason)));
+                    tell(telling, |telling| telling.ended(plan, *place, None, end.round()));
+                }
+            }
+        }
+        let (Some(first), Some(elsewhere)) =
+            (group.entries.first().map(|place| &plan.entries[*place]), elsewhere)
+        else {
+            return;
+        };
+        let errand = Errand {
+            kernel: first.kernel().unwrap_or_default(),
+            prefix: first.prefix(),
+            tests: &tests,
+            nursery: &self.nursery,
+            image: &|name, directory| self.image(name, directory),
+        };
+        elsewhere.judge(&errand, &mut |news| tell(telling, |telling| telling.heard(plan, &tests, news)));
     }
 
     /// Runs groups of the plan's tests in sandboxes that are made otherwise than the specs say, and tells what became of each
@@ -115,9 +203,15 @@ impl Engine {
         heard: impl Fn(&Trial<'_>, usize, &Outcome) + Sync,
     ) {
         Self::side_by_side(trials, jobs, |trial| {
-            self.run_group(plan, &trial.group, trial.making, |place, _, end| {
-                heard(trial, place, &end.outcome);
-            });
+            self.run_group(
+                plan,
+                &trial.group,
+                trial.making,
+                |_| {},
+                |place, _, end| {
+                    heard(trial, place, &end.outcome);
+                },
+            );
         });
         self.idle.end();
     }
@@ -144,6 +238,7 @@ impl Engine {
         plan: &Plan,
         group: &Group,
         making: Making<'_>,
+        mut begun: impl FnMut(usize),
         mut ended: impl FnMut(usize, Result<&Test, &String>, End),
     ) {
         let mut stage: Option<Stage<'_>> = None;
@@ -161,6 +256,7 @@ impl Engine {
             };
             let on = stage.get_or_insert_with(|| Stage::new(self, Arc::clone(&test), making));
             on.turn_to(Arc::clone(&test));
+            begun(place);
             let (outcome, observed) = self.run_test(on, &test);
             if may_have_harmed(&test, &outcome) {
                 stage = None;
@@ -247,6 +343,10 @@ struct End {
 }
 
 impl End {
+    fn round(self) -> Round {
+        Round { outcome: self.outcome, observed: self.observed, took: self.began.elapsed() }
+    }
+
     /// Of a test for which nobody looked.
     fn without_look(outcome: Outcome) -> Self {
         Self { outcome, observed: Observations::default(), began: Instant::now() }
@@ -258,14 +358,34 @@ struct Telling<'a> {
     listener: &'a mut dyn Listener,
     summary: Summary,
     required: &'a [String],
+    tallies: Tallies,
 }
 
 impl Telling<'_> {
-    fn ended(&mut self, entry: &Entry, test: Result<&Test, &String>, end: &End) {
-        let End { outcome, observed, began } = end;
+    fn heard(&mut self, plan: &Plan, tests: &[(usize, Arc<Test>)], news: News) {
+        match news {
+            News::Sandboxes(sandboxes, controls) => {
+                self.summary.sandboxes += sandboxes;
+                self.summary.controls += controls;
+            }
+            News::Ended { place, outcome, observed, took } => {
+                let test = tests.iter().find(|(known, _)| *known == place).map(|(_, test)| test.as_ref());
+                self.ended(plan, place, test, Round { outcome, observed, took });
+            }
+        }
+    }
+
+    /// A test has ended; it is told after the last time.
+    fn ended(&mut self, plan: &Plan, place: usize, test: Option<&Test>, round: Round) {
+        if let Some(round) = self.tallies.count(place, round) {
+            self.tell(&plan.entries[place], test, &round);
+        }
+    }
+
+    fn tell(&mut self, entry: &Entry, test: Option<&Test>, round: &Round) {
+        let Round { outcome, observed, took } = round;
         self.summary.count(outcome, self.required);
-        let took = began.elapsed();
-        self.listener.hear(&Event::Ended { entry, test: test.ok(), outcome, observed, took });
+        self.listener.hear(&Event::Ended { entry, test, outcome, observed, took: *took });
     }
 }
 
@@ -273,10 +393,15 @@ fn tell<'a>(telling: &Mutex<Telling<'a>>, what: impl FnOnce(&mut Telling<'a>)) {
     what(&mut telling.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// A known defect must keep failing: its claim is skipped while it does, and red once it holds or the day is past.
+/// A known defect must keep failing: its claim is skipped while it does, and red once it holds or the day is past. What a runtime's own file
+/// says of it may hold, since a newer version gives more.
 fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
     let Some(issue) = test.claim().known_issues.iter().find(|issue| applies(issue, test)) else {
-        return outcome;
+        let known = match &outcome {
+            Outcome::Failed(_) => test.runtime.known_issue(&test.sentence()),
+            _ => None,
+        };
+        return known.map_or(outcome, known_issue);
     };
     let expired = issue.until.as_ref().is_some_and(|until| date::today().as_str() > until.as_str());
     match outcome {
@@ -289,12 +414,13 @@ fn with_known_issues(outcome: Outcome, test: &Test) -> Outcome {
             trouble.message = Some(format!("the known issue was an excuse until {until} ({})", issue.link));
             Outcome::Failed(trouble)
         }
-        Outcome::Failed(_) => Outcome::Skipped(Skip {
-            need: KNOWN_ISSUE.to_owned(),
-            reason: format!("{} ({})", issue.because, issue.link),
-        }),
+        Outcome::Failed(_) => known_issue(format!("{} ({})", issue.because, issue.link)),
         other => other,
     }
+}
+
+fn known_issue(reason: String) -> Outcome {
+    Outcome::Skipped(Skip { need: KNOWN_ISSUE.to_owned(), reason })
 }
 
 fn applies(issue: &KnownIssue, test: &Test) -> bool {

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::confirm::confirmed;
+use super::hostile::Refused;
 use super::idle::is_awake;
 use super::run::Engine;
 use super::trial::Making;
@@ -30,6 +31,8 @@ pub(super) struct Stage<'a> {
     test: Arc<Test>,
     directory: PathBuf,
     pub(super) sandboxes: HashMap<String, Sandbox>,
+    /// Those that the runtime has refused to start, since they are hostile.
+    pub(super) refused: HashMap<String, Refused>,
     /// Whether all claims so far leave them as good as new.
     as_new: bool,
     /// What the claim's controls have answered, by what they were asked.
@@ -61,6 +64,9 @@ pub(super) enum StageError {
     /// It did not start.
     #[error("the sandbox did not start: {0}")]
     Start(#[from] StartError),
+    /// It did not start, and one without what is hostile did.
+    #[error("{0}")]
+    Refused(String),
     /// A name stands for nothing.
     #[error("there is no process `{0}` (any more)")]
     Nobody(String),
@@ -79,6 +85,7 @@ impl<'a> Stage<'a> {
             test,
             directory,
             sandboxes: HashMap::new(),
+            refused: HashMap::new(),
             as_new,
             controls: HashMap::new(),
             outsider: None,
@@ -194,11 +201,14 @@ impl<'a> Stage<'a> {
 
     /// The sandbox of this name, with the agent as its first process unless it was started otherwise.
     fn started(&mut self, name: &str, deadline: Instant) -> Result<&mut Sandbox, StageError> {
+        if let Some(refused) = self.refused.get(name) {
+            return Err(refused.error());
+        }
         if !self.sandboxes.contains_key(name) {
             let settings = self.settings(name)?;
             let sandbox = match self.handed_on(&settings) {
                 Some(sandbox) => sandbox,
-                None => self.start(&settings, first(&settings), deadline)?,
+                None => self.raise(name, &settings, first(&settings), deadline)?,
             };
             self.sandboxes.insert(name.to_owned(), sandbox);
         }
@@ -214,12 +224,17 @@ impl<'a> Stage<'a> {
         deadline: Instant,
     ) -> Result<&mut Sandbox, StageError> {
         let settings = self.settings(name)?;
-        let sandbox = self.start(&settings, First::Command { argv, stdin }, deadline)?;
+        let sandbox = self.raise(name, &settings, First::Command { argv, stdin }, deadline)?;
         self.sandboxes.insert(name.to_owned(), sandbox);
         self.sandboxes.get_mut(name).ok_or_else(|| StageError::Nobody(name.to_owned()))
     }
 
-    fn start(&self, settings: &Settings, first: First<'_>, deadline: Instant) -> Result<Sandbox, StageError> {
+    pub(super) fn start(
+        &self,
+        settings: &Settings,
+        first: First<'_>,
+        deadline: Instant,
+    ) -> Result<Sandbox, StageError> {
         let runtime = self.making.runtime.unwrap_or(self.test.runtime);
         self.start_by(runtime, settings, first, deadline, self.making.breakage)
     }
@@ -296,7 +311,7 @@ impl<'a> Stage<'a> {
             View::Host if queries.iter().any(is_attempt) => self.ask_outsider(queries, deadline),
             View::Host => Ok(queries.iter().map(|query| read(&Subject::oneself(), query)).collect()),
             View::Outside(name) => {
-                let subject = self.subject(name, deadline)?;
+                let subject = self.subject_of(name, queries, deadline)?;
                 Ok(queries.iter().map(|query| read(&subject, query)).collect())
             }
             View::Inside(name) => self.ask_inside(name, queries, deadline),

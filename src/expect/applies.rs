@@ -94,7 +94,7 @@ mod tests {
         check(Kind::Map(&Kind::Int), &[any, "empty count some each none exactly others has_key", fact]);
         check(Kind::Record(&[]), &[any, "exactly others", fact]);
         check(Kind::Path(&[]), &[any, fact, "masked read_only absent readable writable"]);
-        check(Kind::Attempt, &[any, "denied allowed fails out_of_reach"]);
+        check(Kind::Attempt, &[any, "denied allowed fails gives out_of_reach"]);
         let lists = "count some each none contains_all exactly has_key";
         check(Kind::Any, &[any, numbers, "contains", texts, lists, "json version", fact]);
     }

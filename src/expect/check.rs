@@ -1,6 +1,6 @@
 //! What comes of holding an expectation against a value.
 
-use crate::fact::{Value, View};
+use crate::fact::{Unobserved, Value, View};
 
 use super::expectation::Span;
 
@@ -47,7 +47,7 @@ pub struct Scene<'a> {
     /// Who observed the value; `None` for what a command gave.
     pub view: Option<&'a View>,
     /// The value of the same fact from another viewpoint, or why there is none.
-    pub other: &'a dyn Fn(&View) -> Result<Value, String>,
+    pub other: &'a dyn Fn(&View) -> Result<Value, Unobserved>,
     /// The fields from the fact's value down to the value that is judged.
     pub path: &'a [&'a str],
     /// The fields that are named beside the matcher that judges: all but these are its `others`.
@@ -66,10 +66,11 @@ impl std::fmt::Debug for Scene<'_> {
 
 impl Scene<'_> {
     /// The same field of the same fact from another viewpoint.
-    pub(crate) fn same_field(&self, view: &View) -> Result<Value, String> {
+    pub(crate) fn same_field(&self, view: &View) -> Result<Value, Unobserved> {
         let mut value = &(self.other)(view)?;
         for name in self.path {
-            value = value.get(name).ok_or_else(|| format!("there is no `{name}` in it"))?;
+            value =
+                value.get(name).ok_or_else(|| Unobserved::because(format!("there is no `{name}` in it")))?;
         }
         Ok(value.clone())
     }

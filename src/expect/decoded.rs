@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Check, Expectation, Miss, Scene, evaluate};
-use crate::fact::{Kind, Value, View};
+use crate::fact::{Kind, Unobserved, Value, View};
 use crate::spec::{Asked, Expected};
 
 /// The expectation of the one fact in this text: of `pid: { not: 1 }` that it is not 1.
@@ -13,11 +13,16 @@ pub(super) fn decoded(fact: &str) -> Expectation {
 
 /// What comes of holding what the text expects of a fact against this value of it. No other viewpoint has looked.
 pub(super) fn checked(fact: &str, observed: &Value) -> Check {
+    checked_beside(fact, observed, &Err(Unobserved::because("nobody looked")))
+}
+
+/// The same beside what every other viewpoint has seen.
+pub(super) fn checked_beside(fact: &str, observed: &Value, other: &Result<Value, Unobserved>) -> Check {
     let expected = expected(fact);
     let kind = if let Asked::Fact(fact) = expected.subject { fact.kind } else { Kind::Attempt };
     let scene = Scene {
         view: Some(&View::Inside("inside".to_owned())),
-        other: &|_| Err("nobody looked".to_owned()),
+        other: &|_| other.clone(),
         path: &[],
         named: &[],
     };

@@ -69,6 +69,8 @@ pub enum Shape {
     NestedElement,
     /// An expectation of a number.
     NestedCount,
+    /// An expectation of a text.
+    NestedText,
     /// A list of expectations of the same value; never empty.
     Alternatives,
     /// A mapping from JSON pointers to expectations.

@@ -362,6 +362,17 @@ pub static TABLE: &[Matcher] = &[
         fails: Sample { value: "{\"failed\": \"EACCES\"}", other: "" },
     },
     Matcher {
+        name: "gives",
+        applies: attempt,
+        shape: Shape::NestedText,
+        judge: isolation::gives,
+        brief: "Really tried, and gave a text of which this holds.",
+        long: "For experiments that look at something instead of calling what may be refused. The expectation is that of a text.",
+        example: "attempts: { experiment: { first_child: { gives: pid 1 of parent 0 } } }",
+        holds: Sample { value: "{\"gave\": \"pid 1 of parent 0\"}", other: "" },
+        fails: Sample { value: "{\"gave\": \"pid 4711 of parent 4710\"}", other: "" },
+    },
+    Matcher {
         name: "out_of_reach",
         applies: attempt,
         shape: Shape::Nothing,

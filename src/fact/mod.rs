@@ -36,8 +36,10 @@ mod program;
 mod reading;
 mod reports;
 mod routes;
+mod scratch;
 mod sockets;
 mod status;
+mod strays;
 mod subject;
 mod sysctl;
 mod system;
@@ -45,12 +47,13 @@ mod table;
 mod vantage;
 mod view;
 
-pub use attempt::{ATTEMPTS, find_attempt};
+pub use attempt::{ATTEMPTS, Experiment, Takes, experiments, find_attempt};
 pub use bait::{Bait, ON_HOST};
 pub use kind::{Field, Kind};
 pub use peers::{Peer, Peers};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use reports::{Report, Reporter};
+pub use scratch::Traces;
 pub use subject::{Ended, Subject};
 pub use table::{TABLE, check_argument, find};
 pub use vantage::Vantage;
@@ -115,6 +118,8 @@ pub enum Leaves {
     Something,
     /// Nothing: it changes nothing at all, or only what it has made itself and what is gone after it.
     Nothing,
+    /// Nothing but that the next process has another number, as after a program that has run.
+    NextPid,
     /// Nothing, with the objects of which this is true.
     NothingIf(fn(&str) -> bool),
 }
@@ -123,10 +128,15 @@ impl Leaves {
     /// Whether nothing is left behind by an attempt with this object.
     pub fn nothing(self, object: &str) -> bool {
         match self {
-            Self::Something => false,
+            Self::Something | Self::NextPid => false,
             Self::Nothing => true,
             Self::NothingIf(so) => so(object),
         }
+    }
+
+    /// Whether an attempt with this object leaves the sandbox to other claims as it was.
+    pub fn as_it_was(self, object: &str) -> bool {
+        matches!(self, Self::NextPid) || self.nothing(object)
     }
 }
 
@@ -138,6 +148,8 @@ pub enum Outcome {
     Allowed,
     /// It failed with this errno: `EPERM`.
     Failed(String),
+    /// It was not refused or permitted, but gave this value: what an experiment has looked at.
+    Gave(String),
     /// This signal ended the process that tried: `SIGSYS`. Only the other side can say so.
     Killed(String),
 }

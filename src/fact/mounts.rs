@@ -108,7 +108,8 @@ pub(super) struct Mount {
     tags: Vec<String>,
     /// The file system's type.
     pub(super) kind: String,
-    source: String,
+    /// What is mounted, as the file system names it.
+    pub(super) source: String,
     /// The file system's options.
     pub(super) super_options: Vec<String>,
 }

@@ -14,6 +14,7 @@ use super::evidence::{io_name, reading, show};
 use super::mounts::mountinfo;
 use super::vantage::EVERYWHERE;
 use super::{Fact, Field, Kind, Reading, Subject, Unobserved};
+use crate::sys::settled;
 
 const TYPES: &[&str] = &[
     "none",
@@ -93,12 +94,13 @@ pub(super) fn open_in_root(subject: &Subject, path: &str, flags: OFlags) -> Resu
     }
     let root =
         open(subject.proc_file("root"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+    settled(&Errno::AGAIN, || openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT))
 }
 
 /// `cannot look at /etc/shadow: EACCES`.
 pub(super) fn unseen(path: &str, errno: Errno) -> Unobserved {
-    Unobserved::because(format!("cannot look at {path}: {}", io_name(&errno.into())))
+    let reason = format!("cannot look at {path}: {}", io_name(&errno.into()));
+    Unobserved { reason, refused: errno == Errno::ACCESS }
 }
 
 fn observe(subject: &Subject, path: &str) -> Result<Reading, Unobserved> {

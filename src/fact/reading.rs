@@ -30,12 +30,15 @@ pub struct Reading {
 pub struct Unobserved {
     /// A sentence fragment: `cannot read /proc/self/status: ENOENT`.
     pub reason: String,
+    /// Whether who looked may not look there: then nothing is said of what is there, and another user might see it.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 impl Unobserved {
     /// An observation that failed for this reason.
     pub fn because(reason: impl std::fmt::Display) -> Self {
-        Self { reason: reason.to_string() }
+        Self { reason: reason.to_string(), refused: false }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Fact, capabilities, cgroup, credentials, entries, fds, files, filesystems, helpers, inherited,
     kernel_config, keyrings, lifecycle, limits, lsm, machine, mounts, namespaces, net, paths, pivoted,
-    posture, process, processes, program, reports, sysctl, system,
+    posture, process, processes, program, reports, scratch, strays, sysctl, system,
 };
 
 /// All facts, in the manual's order.
@@ -50,6 +50,8 @@ pub static TABLE: &[Fact] = &[
     posture::POSTURE,
     helpers::HELPERS,
     reports::REPORTS,
+    scratch::SCRATCH,
+    strays::STRAYS,
     system::UNAME,
     system::HOSTNAME,
     system::OS_RELEASE,

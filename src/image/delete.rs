@@ -16,7 +16,7 @@ const DIRECTORY: OFlags =
 
 /// Deletes `path` with everything below it; nothing there is fine. A mount below it stops the deletion with EXDEV, because
 /// what is mounted is not ours.
-pub(super) fn tree(path: &Path) -> Result<()> {
+pub(crate) fn tree(path: &Path) -> Result<()> {
     delete(path).map_err(|error| io("delete", path)(error.into()))
 }
 

@@ -20,8 +20,10 @@ mod stamp;
 mod store;
 pub(crate) mod unpack;
 
+pub(crate) use delete::tree as delete_tree;
 pub(crate) use digest::hex;
 pub use error::ImageError;
 pub use recipe::{ArchiveSource, DebianSource, HostSource, Limits, Recipe, Source};
 pub use report::{Missing, Report};
+pub(crate) use stamp::Stamp;
 pub use store::{Listed, Removed, Rootfs, Store, cache_folder};

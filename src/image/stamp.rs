@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A file or folder as it stood when an image was made of it, or that it was not there. The change time (ctime) is part of it,
 /// because a program can set mtime back but not ctime (inode(7)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     path: PathBuf,
     seen: Option<Seen>,
 }
@@ -24,7 +24,7 @@ struct Seen {
 
 impl Stamp {
     /// The stamp of what `path` leads to; symbolic links are followed.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         let seen = std::fs::metadata(path).ok().map(|meta| Seen {
             device: meta.dev(),
             inode: meta.ino(),
@@ -36,12 +36,12 @@ impl Stamp {
     }
 
     /// Whether nothing has changed.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         Self::of(&self.path) == *self
     }
 
     /// The stamp as text for a digest.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!("{self:?}\n")
     }
 }

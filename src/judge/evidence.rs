@@ -1,6 +1,6 @@
 //! The same fact from every viewpoint from which it was observed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::expect::describe_view;
 use crate::fact::{Query, Value, View};
@@ -10,7 +10,7 @@ use super::observations::Observations;
 use super::queries::query;
 
 /// What was seen from one viewpoint.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The viewpoint as a spec names it: `outside`.
     pub view: String,
@@ -40,7 +40,7 @@ fn reading(view: &View, expected: &Expected, observations: &Observations) -> Opt
     observations.get(view, &query)?;
     let (value, note) = match observations.value(&expected.subject, &query, view) {
         Ok(value) => (Some(value), String::new()),
-        Err(reason) => (None, reason),
+        Err(unobserved) => (None, unobserved.reason),
     };
     Some(Evidence { view: describe_view(view), fact: name(&query), value, note })
 }
@@ -62,7 +62,7 @@ pub(super) fn evidence(
     let line = |view: &View| {
         let (value, note) = match observations.value(asked, query, view) {
             Ok(value) => (narrowed(value, path), String::new()),
-            Err(reason) => (None, reason),
+            Err(unobserved) => (None, unobserved.reason),
         };
         let same = view != from && value.is_some() && value == own;
         let note = if same { "the same".to_owned() } else { note };

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::fact::{self, Answer, Peer, Peers, Query, Value, View};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::fact::{self, Answer, Peer, Peers, Query, Unobserved, Value, View};
 use crate::spec::Asked;
 
 /// The name of a scenario's only sandbox, which a spec does not name.
 const ONLY: &str = "inside";
 
 /// Answers by viewpoint and query.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Observations {
+    #[serde(serialize_with = "as_list", deserialize_with = "from_list")]
     answers: BTreeMap<(View, Query), Answer>,
     /// The namespaces of the sandboxes that run, by name.
     sandboxes: BTreeMap<String, Answer>,
@@ -37,6 +40,17 @@ impl Observations {
         self.answers.iter().filter(move |((_, of), _)| of == query).map(|((view, _), answer)| (view, answer))
     }
 
+    /// The same with no more than so many bytes of each text behind a value.
+    #[must_use]
+    pub fn without_raw(&self, most: usize) -> Self {
+        let mut same = self.clone();
+        for reading in same.answers.values_mut().flatten() {
+            let end = (0..=most.min(reading.raw.len())).rev().find(|end| reading.raw.is_char_boundary(*end));
+            reading.raw.truncate(end.unwrap_or(0));
+        }
+        same
+    }
+
     /// Takes over all answers of another set.
     pub fn extend(&mut self, other: Self) {
         self.answers.extend(other.answers);
@@ -45,7 +59,7 @@ impl Observations {
 
     /// The value seen from a viewpoint, held against the host's and the sandboxes' where the fact needs that; or why there is
     /// none.
-    pub(super) fn value(&self, asked: &Asked, query: &Query, view: &View) -> Result<Value, String> {
+    pub(super) fn value(&self, asked: &Asked, query: &Query, view: &View) -> Result<Value, Unobserved> {
         let mut value = self.plain(query, view)?;
         if let Asked::Fact(fact) = asked
             && let Some(relate) = fact.relate
@@ -59,11 +73,13 @@ impl Observations {
     }
 
     /// The sandboxes that a process seen from this view may be in. Without one of them nothing could be called new.
-    fn peers(&self, view: &View) -> Result<Vec<Peer>, String> {
+    fn peers(&self, view: &View) -> Result<Vec<Peer>, Unobserved> {
         let of =
             if let View::Inside(name) | View::Outside(name) = at_first(view) { Some(name) } else { None };
         let peer = |(name, answer): (&String, &Answer)| match answer {
-            Err(unobserved) => Err(format!("namespaces of {name}: {}", unobserved.reason)),
+            Err(unobserved) => {
+                Err(Unobserved::because(format!("namespaces of {name}: {}", unobserved.reason)))
+            }
             Ok(reading) => {
                 let (itself, namespaces) = (Some(name) == of, reading.value.clone());
                 let name = if name == ONLY { "first" } else { name };
@@ -73,10 +89,10 @@ impl Observations {
         self.sandboxes.iter().map(peer).collect()
     }
 
-    fn plain(&self, query: &Query, view: &View) -> Result<Value, String> {
+    fn plain(&self, query: &Query, view: &View) -> Result<Value, Unobserved> {
         match self.get(view, query) {
-            None => Err("it was not observed".to_owned()),
-            Some(Err(unobserved)) => Err(unobserved.reason.clone()),
+            None => Err(Unobserved::because("it was not observed")),
+            Some(Err(unobserved)) => Err(unobserved.clone()),
             Some(Ok(reading)) => Ok(reading.value.clone()),
         }
     }
@@ -85,4 +101,21 @@ impl Observations {
 /// The view itself, whenever it was looked from.
 fn at_first(view: &View) -> &View {
     if let View::Beginning(view) = view { at_first(view) } else { view }
+}
+
+/// JSON has no maps under anything but texts.
+fn as_list<S: Serializer>(answers: &BTreeMap<(View, Query), Answer>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(answers.iter().map(|((view, query), answer)| (view, query, answer)))
+}
+
+fn from_list<'d, D: Deserializer<'d>>(from: D) -> Result<BTreeMap<(View, Query), Answer>, D::Error> {
+    let list = Vec::<(View, Query, Answer)>::deserialize(from)?;
+    let given = list.len();
+    let answers: BTreeMap<_, _> =
+        list.into_iter().map(|(view, query, answer)| ((view, query), answer)).collect();
+    if answers.len() == given {
+        Ok(answers)
+    } else {
+        Err(serde::de::Error::custom("an answer is given twice"))
+    }
 }

@@ -1,9 +1,9 @@
 //! Expectations and observations to a verdict.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::expect::{Check, Expectation, Miss, Scene, Span, describe, evaluate};
-use crate::fact::{Ended, Kind, Query, Value, View};
+use crate::fact::{Ended, Kind, Query, Unobserved, Value, View};
 use crate::spec::{Asked, Command, EXIT, Expected, OUTPUT, SIGNAL, Seen};
 use crate::sys::signal_name;
 
@@ -27,7 +27,7 @@ pub enum Verdict {
 }
 
 /// One reason for a verdict.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Where the expectation stands in the claim's source.
     pub at: Span,
@@ -59,7 +59,7 @@ pub fn judge(seen: &[Seen], observations: &Observations) -> Verdict {
 
 /// Judges a value that is no fact: what a command gave. `name` is its name in findings.
 pub fn judge_value(name: &str, expectation: &Expectation, kind: &Kind, value: &Value) -> Verdict {
-    let other = |_: &View| Err("a command has no other viewpoint".to_owned());
+    let other = |_: &View| Err(Unobserved::because("a command has no other viewpoint"));
     let scene = Scene { view: None, other: &other, path: &[], named: &[] };
     let check = evaluate(expectation, kind, value, &scene);
     Verdict::from_check(check, |miss| Finding::new(name.to_owned(), miss))
@@ -116,7 +116,7 @@ fn judge_fact(view: &View, expected: &Expected, observations: &Observations) -> 
     };
     let value = match observations.value(asked, &query, view) {
         Ok(value) => value,
-        Err(reason) => return unobserved(&query, view, expected, &reason, observations),
+        Err(unseen) => return unobserved(&query, view, expected, &unseen.reason, observations),
     };
     let other = |view: &View| observations.value(asked, &query, view);
     let scene = Scene { view: Some(view), other: &other, path: &[], named: &[] };

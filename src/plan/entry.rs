@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::column::{self, Column};
 use super::file::SpecFile;
 use super::needs::{self, INSIDE, Skip};
+use super::partition::Parts;
 use super::select::{Choice, choose};
 use super::test::Test;
 use crate::sandbox::{self, Runtime};
-use crate::spec::{Claim, Scenario, Spec};
+use crate::spec::{Claim, RuntimeName, Scenario, Spec};
 
 /// How many specs a plan keeps in memory; others are read again when it is their turn. A spec of one claim takes some 7 KiB, and as much
 /// time to read as a tenth of what its sandbox takes of the runner.
@@ -19,13 +21,17 @@ const KEPT: usize = 256;
 pub struct Plan {
     /// All tests, in the order of the specs.
     pub entries: Vec<Entry>,
+    /// Which part of the whole it is, if it is one.
+    pub parts: Option<Parts>,
     choice: Choice,
     files: usize,
+    /// How many claims there are, each on one or several columns.
+    claims: usize,
     groups: usize,
 }
 
 /// One test of a plan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Its name.
     pub name: String,
@@ -36,6 +42,12 @@ pub struct Entry {
     file: Arc<SpecFile>,
     place: (usize, usize),
     runtime: &'static dyn Runtime,
+    /// The kernel that it is run on; `None` is the host's own.
+    kernel: Option<Arc<str>>,
+    /// The number of its claim in the whole plan, from 0.
+    number: usize,
+    /// How many bytes of its name are those of the scenario.
+    scenario: usize,
 }
 
 /// Tests that share their sandboxes, by their places in the plan.
@@ -71,9 +83,46 @@ impl Entry {
         self.runtime
     }
 
-    /// Its name without the runtime: the same for one claim on each of them.
+    /// The name of the kernel that it is run on; `None` is the host's own.
+    pub fn kernel(&self) -> Option<&str> {
+        self.kernel.as_deref()
+    }
+
+    /// The runtime with the kernel.
+    pub fn column(&self) -> Column {
+        Column::new(self.runtime.name(), self.kernel())
+    }
+
+    /// Its name without the runtime and the kernel: the same for one claim on each of them.
     pub fn claim(&self) -> &str {
-        self.name.strip_suffix(&format!(" [{}]", self.runtime.name())).unwrap_or(&self.name)
+        self.name.strip_suffix(&self.suffix()).unwrap_or(&self.name)
+    }
+
+    /// The spec and the scenario of its name: `pid/first-process::The first process`.
+    pub fn scenario(&self) -> &str {
+        self.name.get(..self.scenario).unwrap_or(&self.name)
+    }
+
+    /// What the names of its spec's tests begin with.
+    pub fn prefix(&self) -> &str {
+        self.scenario().split("::").next().unwrap_or_default()
+    }
+
+    /// The number of its claim in the whole plan, from 0, whatever is left out of it; the same in every column.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The same test on this kernel, which its name then says. Who makes it gives it a group of its own.
+    #[must_use]
+    pub fn on_kernel(&self, kernel: &Arc<str>) -> Self {
+        let mut moved = Self { kernel: Some(Arc::clone(kernel)), ..self.clone() };
+        moved.name = format!("{}{}", self.claim(), moved.suffix());
+        moved
+    }
+
+    fn suffix(&self) -> String {
+        format!(" [{}]", column::name(self.runtime.name(), self.kernel()))
     }
 
     /// The test with its spec, or why that cannot be read any more.
@@ -84,7 +133,8 @@ impl Entry {
         if !there {
             return Err(format!("{} was changed while it was being run", self.file.path().display()));
         }
-        Ok(Test { name: self.name.clone(), spec, scenario, claim, runtime: self.runtime })
+        let (name, kernel) = (self.name.clone(), self.kernel.clone());
+        Ok(Test { name, spec, scenario, claim, runtime: self.runtime, kernel })
     }
 }
 
@@ -111,6 +161,7 @@ impl Plan {
         self.files += 1;
         // The first test of each group.
         let mut groups: Vec<(usize, &Test)> = Vec::new();
+        let mut last = None;
         for test in &tests {
             let shared = groups.iter().find(|(_, first)| test.shares_with(first)).map(|(group, _)| *group);
             let group = shared.unwrap_or_else(|| {
@@ -118,6 +169,9 @@ impl Plan {
                 groups.push((self.groups, test));
                 self.groups
             });
+            // A claim has one number, on however many runtimes it is.
+            let claim = Some((test.scenario, test.claim));
+            self.claims += usize::from(std::mem::replace(&mut last, claim) != claim);
             self.entries.push(self.entry(test, group, &file));
         }
         Ok(())
@@ -131,6 +185,9 @@ impl Plan {
             file: Arc::clone(file),
             place: (test.scenario, test.claim),
             runtime: test.runtime,
+            kernel: None,
+            number: self.claims - 1,
+            scenario: test.scenario_in_name(),
         }
     }
 
@@ -138,7 +195,7 @@ impl Plan {
         let mut tests = Vec::new();
         for (place, scenario) in spec.scenarios.iter().enumerate() {
             for (number, claim) in scenario.claims.iter().enumerate() {
-                let runtimes = runtimes_of(spec, scenario, claim, &self.choice.runtimes)?;
+                let runtimes = runtimes_of(scenario, claim, &self.choice.runtimes)?;
                 tests.extend(
                     runtimes.into_iter().map(|runtime| Test::new(spec, prefix, (place, number), runtime)),
                 );
@@ -159,6 +216,22 @@ impl Plan {
         }
     }
 
+    /// Has every test run on each of these kernels; `None` is the host's own. What another kernel needs is measured there.
+    pub fn on_kernels(&mut self, kernels: &[Option<Arc<str>>]) {
+        let groups = self.groups;
+        let entries = std::mem::take(&mut self.entries);
+        for entry in entries {
+            for (place, kernel) in kernels.iter().enumerate() {
+                let group = entry.group + place * groups;
+                let moved = kernel
+                    .as_ref()
+                    .map_or_else(|| entry.clone(), |kernel| Entry { skip: None, ..entry.on_kernel(kernel) });
+                self.entries.push(Entry { group, ..moved });
+            }
+        }
+        self.groups = groups * kernels.len();
+    }
+
     /// Says if two tests have the same name.
     pub fn check_names(&self) -> Result<(), PlanError> {
         let mut names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
@@ -167,19 +240,26 @@ impl Plan {
         twice.map_or(Ok(()), |pair| Err(PlanError::SameName(pair[0].to_owned())))
     }
 
-    /// The tests that are run, by the sandboxes that they share, in the order of the first of each.
+    /// The tests that are run here, by the sandboxes that they share, in the order of the first of each.
     pub fn groups(&self) -> Vec<Group> {
-        let mut groups: indexmap::IndexMap<usize, Group> = indexmap::IndexMap::new();
-        for (place, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.skip.is_none()) {
-            groups.entry(entry.group).or_default().entries.push(place);
-        }
-        groups.into_values().collect()
+        together(self.here(), |entry| entry.group)
     }
 
-    /// The tests that are run, each by itself.
+    /// The tests that are run here, each by itself.
     pub fn apart(&self) -> Vec<Group> {
-        let run = self.entries.iter().enumerate().filter(|(_, entry)| entry.skip.is_none());
-        run.map(|(place, _)| Group { entries: vec![place] }).collect()
+        self.here().map(|(place, _)| Group { entries: vec![place] }).collect()
+    }
+
+    /// The tests that are run on other kernels: those of one scenario on one runtime and one kernel together.
+    pub fn elsewhere(&self) -> Vec<Group> {
+        let run = self.entries.iter().enumerate();
+        let run = run.filter(|(_, entry)| entry.skip.is_none() && entry.kernel.is_some());
+        together(run, |entry| (entry.scenario().to_owned(), entry.column().name))
+    }
+
+    fn here(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        let run = self.entries.iter().enumerate();
+        run.filter(|(_, entry)| entry.skip.is_none() && entry.kernel.is_none())
     }
 
     /// What acts on a sandbox that is none acts on the host: `kill -9 1` there ends the machine.
@@ -190,6 +270,18 @@ impl Plan {
         };
         risky.then(|| Skip { need: "risk".to_owned(), reason: reason() })
     }
+}
+
+/// By what their keys have in common, in the order of the first of each.
+fn together<'a, K: std::hash::Hash + Eq>(
+    entries: impl Iterator<Item = (usize, &'a Entry)>,
+    key: impl Fn(&Entry) -> K,
+) -> Vec<Group> {
+    let mut groups: indexmap::IndexMap<K, Group> = indexmap::IndexMap::new();
+    for (place, entry) in entries {
+        groups.entry(key(entry)).or_default().entries.push(place);
+    }
+    groups.into_values().collect()
 }
 
 /// What runs already is only looked at, and from outside.
@@ -211,17 +303,16 @@ fn watching(test: &Test) -> Option<Skip> {
 
 /// The built-in runtime, or those that the claim names; with a choice on the command line, what both agree on.
 fn runtimes_of(
-    spec: &Spec,
     scenario: &Scenario,
     claim: &Claim,
     asked: &[&'static dyn Runtime],
 ) -> Result<Vec<&'static dyn Runtime>, PlanError> {
     let named =
         if claim.about.runtimes.is_empty() { &scenario.about.runtimes } else { &claim.about.runtimes };
-    let find = |name: &String| {
+    let find = |RuntimeName { name, at, source }: &RuntimeName| {
         sandbox::by_name(name).ok_or_else(|| PlanError::UnknownRuntime {
-            path: spec.path.clone(),
-            line: claim.at.line,
+            path: source.path.clone(),
+            line: at.line,
             name: name.clone(),
             known: sandbox::names().join(", "),
         })
@@ -245,4 +336,32 @@ fn skip(test: &Test) -> Option<Skip> {
             Some(Skip { need: format!("runtime {}", test.runtime.name()), reason: cannot.reason })
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_name_says_on_which_kernel() {
+        let text = "scenario: One\nsandbox: { image: base }\nclaims:\n  holds: { inside: { pid: 1 } }\n";
+        let spec = crate::spec::parse(Path::new("one.yaml"), text.to_owned()).unwrap();
+        let mut plan = Plan::default();
+        plan.add(&Arc::new(spec), "one").unwrap();
+        let entry = &plan.entries[0];
+        let check = |entry: &Entry, name: &str, column: &Column| {
+            assert_eq!((entry.name.as_str(), entry.claim()), (name, "one::One::holds"));
+            assert_eq!(entry.column(), *column);
+            assert_eq!(entry.open().unwrap().column(), *column);
+        };
+        check(entry, "one::One::holds [native]", &Column::new("native", None));
+        let moved = entry.on_kernel(&Arc::from("6.12.117"));
+        let column = Column::new("native", Some("6.12.117"));
+        assert_eq!(column.name, "native on 6.12.117");
+        check(&moved, "one::One::holds [native on 6.12.117]", &column);
+        let again = moved.on_kernel(&Arc::from("5.10 [rt]"));
+        check(&again, "one::One::holds [native on 5.10 [rt]]", &Column::new("native", Some("5.10 [rt]")));
+    }
 }

@@ -3,13 +3,14 @@
 use std::sync::LazyLock;
 
 use nix::unistd::Uid;
+use serde::{Deserialize, Serialize};
 
 use crate::fact::{Subject, Value, find};
 use crate::sandbox::{Runtime, native, program};
-use crate::spec::{Need, NeedKind, Settings};
+use crate::spec::{NEEDS, Need, NeedKind, Settings};
 
 /// Why a test is not run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skip {
     /// The need that is not met: `kernel >= 6.20`, `runtime native`, `image debian-12`.
     pub need: String,
@@ -41,31 +42,21 @@ pub const KNOWN_ISSUE: &str = "known issue";
 /// What stands in a skip's need where only a process inside could measure.
 pub(super) const INSIDE: &str = "inside";
 
-/// The first words of all needs.
-const WORDS: [&str; 12] = [
-    "all",
-    "kernel",
-    "cgroup",
-    "root",
-    "unprivileged",
-    "namespace",
-    "program",
-    "runtime",
-    "config",
-    "image",
-    "risk",
-    INSIDE,
-];
+/// The first words of what can be required: what specs need, what stands in a skip's need besides, and everything.
+fn words() -> impl Iterator<Item = &'static str> {
+    ["all"].into_iter().chain(NEEDS).chain(["risk", INSIDE])
+}
 
 /// Says what is wrong with a list of requirements: a misspelt one would require nothing.
 pub fn check_required(required: &[String]) -> Result<(), String> {
     let first = |name: &String| {
         name.trim_start_matches('-').split_ascii_whitespace().next().unwrap_or_default().to_owned()
     };
-    match required.iter().find(|name| !WORDS.contains(&first(name).as_str())) {
-        Some(name) => {
-            Err(format!("nothing is required by `{name}`: a need begins with {}", WORDS.join(", ")))
-        }
+    match required.iter().find(|name| !words().any(|word| word == first(name))) {
+        Some(name) => Err(format!(
+            "nothing is required by `{name}`: a need begins with {}",
+            words().collect::<Vec<_>>().join(", ")
+        )),
         None => Ok(()),
     }
 }
@@ -83,6 +74,9 @@ pub fn unmet(need: &Need, runtime: &dyn Runtime) -> Option<Skip> {
         }
         NeedKind::RuntimeCan(setting) => cannot(runtime, setting),
         NeedKind::Config(option) => not_configured(option),
+        NeedKind::Landlock(version) => older_landlock(*version),
+        NeedKind::Vm => (!crate::vm::is_guest())
+            .then(|| "it would harm the host: it is for a kernel that was booted for it".to_owned()),
         // Whether an image can be had shows when it is first used.
         NeedKind::Image(_) => None,
     };
@@ -171,6 +165,14 @@ fn not_configured(option: &str) -> Option<String> {
     }
 }
 
+fn older_landlock(least: u32) -> Option<String> {
+    match crate::sys::landlock::abi() {
+        Ok(version) if version.unsigned_abs() >= least => None,
+        Ok(version) => Some(format!("the kernel's Landlock has version {version} of the ABI")),
+        Err(errno) => Some(format!("the kernel runs without Landlock: {errno:?}")),
+    }
+}
+
 /// A fact of the host itself.
 fn host_fact(name: &str, argument: &str) -> Option<Value> {
     (find(name)?.observe)(&Subject::oneself(), argument).ok().map(|reading| reading.value)
@@ -186,6 +188,22 @@ mod tests {
         check("6.18.44-fc-v657", &[6, 18, 44]);
         check("5.10.0", &[5, 10, 0]);
         check("6.1", &[6, 1]);
+    }
+
+    #[test]
+    fn what_would_harm_the_host_is_skipped_there() {
+        assert!(!crate::vm::is_guest());
+        let need = Need { text: "vm".to_owned(), kind: NeedKind::Vm };
+        let skip = unmet(&need, crate::sandbox::by_name("native").unwrap()).unwrap();
+        assert!(skip.reason.contains("harm the host"), "{skip:?}");
+        assert!(!skip.is_required(&["all".to_owned(), "-vm".to_owned()]));
+    }
+
+    #[test]
+    fn the_version_of_landlock_is_what_the_kernel_says() {
+        let here = crate::sys::landlock::abi().map_or(0, i32::unsigned_abs);
+        assert_eq!(older_landlock(here.max(1)).is_none(), here > 0);
+        assert!(older_landlock(here + 1).is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::column::Column;
 use crate::fact::View;
 use crate::sandbox::Runtime;
 use crate::spec::{Action, Asked, Claim, Expected, Scenario, Settings, Spec};
@@ -19,6 +20,8 @@ pub struct Test {
     pub claim: usize,
     /// What makes its sandboxes.
     pub runtime: &'static dyn Runtime,
+    /// The kernel that it is run on; `None` is the host's own.
+    pub kernel: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Test {
@@ -36,17 +39,41 @@ impl Test {
         runtime: &'static dyn Runtime,
     ) -> Self {
         let (scenario, claim) = place;
-        let mut test = Self { name: String::new(), spec: Arc::clone(spec), scenario, claim, runtime };
+        let (name, spec) = (String::new(), Arc::clone(spec));
+        let mut test = Self { name, spec, scenario, claim, runtime, kernel: None };
         test.name = test.full_name(prefix);
         test
     }
 
     fn full_name(&self, prefix: &str) -> String {
+        format!("{prefix}::{} [{}]", self.sentence(), self.runtime.name())
+    }
+
+    /// How many bytes of its name are those of the scenario. A row may have `::` in it, as an address has.
+    pub(super) fn scenario_in_name(&self) -> usize {
+        let claim = self.sentence().len() - self.scenario_sentence().len();
+        self.name.len().saturating_sub(claim + format!(" [{}]", self.column().name).len())
+    }
+
+    fn scenario_sentence(&self) -> String {
+        let row = &self.scenario().row;
+        if row.is_empty() {
+            self.scenario().name.clone()
+        } else {
+            format!("{} ({row})", self.scenario().name)
+        }
+    }
+
+    /// The scenario and the claim, with their rows: `The first process (profile=default)::sees itself as PID 1`.
+    pub fn sentence(&self) -> String {
         let row = |row: &str| if row.is_empty() { String::new() } else { format!(" ({row})") };
         let (scenario, claim) = (self.scenario(), self.claim());
-        let (scenario_row, claim_row) = (row(&scenario.row), row(&claim.row));
-        let runtime = self.runtime.name();
-        format!("{prefix}::{}{scenario_row}::{}{claim_row} [{runtime}]", scenario.name, claim.name)
+        format!("{}{}::{}{}", scenario.name, row(&scenario.row), claim.name, row(&claim.row))
+    }
+
+    /// The runtime with the kernel.
+    pub fn column(&self) -> Column {
+        Column::new(self.runtime.name(), self.kernel.as_deref())
     }
 
     /// Its scenario.
@@ -88,7 +115,7 @@ impl Test {
     pub fn leaves_as_it_was(&self) -> bool {
         let acts = |expected: &Expected| match expected.subject {
             Asked::Attempt(attempt) => {
-                !expected.expectation.wants_refusal() && !attempt.leaves.nothing(&expected.argument)
+                !expected.expectation.wants_refusal() && !attempt.leaves.as_it_was(&expected.argument)
             }
             Asked::Fact(_) => false,
         };
@@ -192,6 +219,7 @@ mod tests {
             false,
             true,
         );
+        check("{ inside: { attempts: { experiment: { first_child: allowed } } } }", true, false, true);
         check("{ exec: [\"true\"], pure: true }", true, false, false);
         check("{ exec: [\"true\"] }", false, false, false);
         check("{ run: [\"true\"] }", false, false, false);

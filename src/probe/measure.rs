@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::agent::ChannelError;
 use crate::agent::protocol::Ask;
 use crate::fact::{self, Answer, Fact, Peer, Peers, Query, Subject, TABLE, Unobserved, Value, Vantage};
-use crate::sandbox::{Cannot, First, Nursery, Order, Runtime, StartError};
+use crate::sandbox::{Cannot, First, Nursery, Order, Runtime, Sandbox, StartError};
 use crate::spec::Settings;
 
 /// How long a sandbox may take to come up and to answer.
@@ -45,7 +45,7 @@ pub fn host() -> Vec<Probed> {
     related(answers, &[])
 }
 
-/// The facts of a sandbox of these settings, as its agent sees them.
+/// The facts of a sandbox of these settings, as its agent sees them; and the sandbox, which ends with what is returned.
 ///
 /// # Errors
 /// There is no such sandbox to be had, or it does not answer.
@@ -54,7 +54,7 @@ pub fn sandbox(
     nursery: &Nursery,
     settings: &Settings,
     image: &Path,
-) -> Result<Vec<Probed>, ProbeError> {
+) -> Result<(Vec<Probed>, Sandbox), ProbeError> {
     runtime.check(settings)?;
     let deadline = Instant::now() + PATIENCE;
     let (directory, first) = (Path::new("."), First::Agent);
@@ -67,7 +67,7 @@ pub fn sandbox(
     let peer = |namespaces| Peer { name: "first".to_owned(), namespaces, itself: true };
     let peers: Vec<Peer> =
         namespaces.and_then(Result::ok).map(|reading| peer(reading.value)).into_iter().collect();
-    Ok(related(answers, &peers))
+    Ok((related(answers, &peers), sandbox))
 }
 
 /// Those that a process sees of itself, and that ask for nothing.

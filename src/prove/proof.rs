@@ -113,7 +113,7 @@ pub(super) fn said(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Skipped(skip) => Some(format!("{}: {}", skip.need, skip.reason)),
         Outcome::NotMeasured(reason) => Some(reason.clone()),
-        Outcome::Broken(trouble) => trouble.message.clone().or_else(|| {
+        Outcome::Broken(trouble) | Outcome::Crashed(trouble) => trouble.message.clone().or_else(|| {
             trouble.findings.first().map(|finding| format!("{}: {}", finding.fact, finding.label))
         }),
         Outcome::Passed | Outcome::Failed(_) => None,

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::progress::Progress;
 use crate::engine::{Event, Listener, Trouble};
 use crate::judge::Evidence;
-use crate::plan::Plan;
+use crate::plan::{Column, Plan};
 
 /// Listens to a run on two runtimes, and tells on standard output where they differ.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ pub struct Diff {
 impl Diff {
     /// For this plan on these two; as `json`, or for people.
     pub fn new(plan: &Plan, runtimes: [&str; 2], json: bool) -> Self {
-        let (gather, progress) = (Gather::new(plan, &runtimes), Progress::new(plan.entries.len()));
+        let columns = runtimes.map(|name| Column::new(name, None));
+        let (gather, progress) = (Gather::new(plan, &columns), Progress::new(plan.entries.len()));
         Self { gather, matrix: None, json, progress, output: Output::default() }
     }
 

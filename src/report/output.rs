@@ -4,14 +4,14 @@ use std::io::{Error, ErrorKind, Write};
 
 /// Standard output, line by line.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     lost: Option<Error>,
 }
 
 impl Output {
     /// Writes a line. A reader that has gone needs no more lines; one that could not be written for another reason, as a full disk, is
     /// remembered.
-    pub(super) fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         let mut stream = anstream::stdout();
         let written = writeln!(stream, "{text}").and_then(|()| stream.flush());
         if let Err(error) = written
@@ -19,6 +19,11 @@ impl Output {
         {
             self.lost.get_or_insert(error);
         }
+    }
+
+    /// Whether all of it is there.
+    pub(crate) fn into_result(self) -> Result<(), Error> {
+        self.lost.map_or(Ok(()), Err)
     }
 
     /// Why a line is not there.

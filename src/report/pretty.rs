@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::visible::in_one_line;
 use super::{output::Output, progress::Progress, trouble};
 use crate::engine::{Ended, Event, Listener, Outcome, Summary};
-use crate::plan::{Entry, Plan, Test};
+use crate::plan::{Column, Entry, Plan, Test};
 
 /// Tells a run on standard output, with a progress line on a terminal's standard error.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ impl Listener for Pretty {
     fn hear(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { .. } => self.progress.show(),
+            Event::Begun { .. } => {}
             Event::Ended { entry, test, outcome, .. } => self.end(entry, *test, outcome),
             Event::Finished { summary, took } => self.finish(summary, *took),
         }
@@ -120,13 +122,16 @@ fn line(entry: &Entry, test: Option<&Test>, outcome: &Outcome, required: &[Strin
     format!("  {style}{word:<12}{style:#} {sentence}{reason}")
 }
 
-/// The claim, with its row, and the runtime where it is not the built-in one.
+/// The claim, with its row, and where it was judged.
 fn sentence(test: &Test) -> String {
     let row = &test.claim().row;
     let row = if row.is_empty() { String::new() } else { format!(" ({row})") };
-    let runtime = test.runtime.name();
-    let runtime = if runtime == "native" { String::new() } else { format!(" [{runtime}]") };
-    format!("{}{row}{runtime}", test.claim().name)
+    format!("{}{row}{}", test.claim().name, told_on(&test.column()))
+}
+
+/// Where a claim was judged, unless that is the built-in runtime on the machine itself.
+pub(super) fn told_on(column: &Column) -> String {
+    if column.name == "native" { String::new() } else { format!(" [{}]", in_one_line(&column.name)) }
 }
 
 fn style(outcome: &Outcome, required: &[String]) -> Style {
@@ -134,7 +139,7 @@ fn style(outcome: &Outcome, required: &[String]) -> Style {
         Outcome::Passed => AnsiColor::Green,
         Outcome::Skipped(skip) if skip.is_required(required) => AnsiColor::Red,
         Outcome::Skipped(_) | Outcome::NotMeasured(_) => AnsiColor::Yellow,
-        Outcome::Failed(_) | Outcome::Broken(_) => AnsiColor::Red,
+        Outcome::Failed(_) | Outcome::Broken(_) | Outcome::Crashed(_) => AnsiColor::Red,
     };
     color.on_default()
 }
@@ -142,7 +147,9 @@ fn style(outcome: &Outcome, required: &[String]) -> Style {
 /// The numbers of a run, line by line; `quiet` says that nothing is red.
 pub(super) fn closing(summary: &Summary, took: Duration, quiet: bool) -> Vec<String> {
     let mut lines = vec![format!("\n{}", totals(summary, took))];
-    lines.extend(summary.reasons.iter().map(|(reason, count)| format!("  {count:>4} × {reason}")));
+    lines.extend(
+        summary.reasons.iter().map(|(reason, count)| format!("  {count:>4} × {}", in_one_line(reason))),
+    );
     if summary.required > 0 {
         lines.push(format!("{} of the skipped claims were required to be measured", summary.required));
     } else if summary.measured() == 0 && quiet {
@@ -153,8 +160,32 @@ pub(super) fn closing(summary: &Summary, took: Duration, quiet: bool) -> Vec<Str
 
 fn totals(summary: &Summary, took: Duration) -> String {
     let all: usize = Ended::ALL.iter().map(|ended| summary.of(*ended)).sum();
-    let counts: Vec<String> =
-        Ended::ALL.iter().map(|ended| format!("{} {}", summary.of(*ended), ended.word())).collect();
+    // A kernel that crashes is rare enough to be told only where one did.
+    let told = Ended::ALL.iter().filter(|ended| **ended != Ended::Crashed || summary.of(**ended) > 0);
+    let counts: Vec<String> = told.map(|ended| format!("{} {}", summary.of(*ended), ended.word())).collect();
     let claims = if all == 1 { "claim" } else { "claims" };
     format!("{all} {claims}: {}; {:.2} s", counts.join(", "), took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Trouble;
+
+    #[test]
+    fn a_crash_is_counted_only_where_there_is_one() {
+        let check = |outcomes: &[Outcome], expected: &str| {
+            let mut summary = Summary::default();
+            for outcome in outcomes {
+                summary.count(outcome, &[]);
+            }
+            assert_eq!(totals(&summary, Duration::from_millis(1500)), expected);
+        };
+        check(&[Outcome::Passed], "1 claim: 1 passed, 0 failed, 0 broken, 0 skipped, 0 not measured; 1.50 s");
+        let crashed = Outcome::Crashed(Trouble::default());
+        check(
+            &[Outcome::Passed, crashed],
+            "2 claims: 1 passed, 0 failed, 1 crashed, 0 broken, 0 skipped, 0 not measured; 1.50 s",
+        );
+    }
 }

@@ -285,7 +285,7 @@ fn complaint(claim: &Claimed, findings: &Findings) -> String {
             "vacuous: {place}: {}\n  it says that it holds anywhere, and does not pass without a sandbox; take `holds_anywhere` out\n",
             claim.name
         ),
-        Verdict::Unproven if [Ended::Failed, Ended::Broken].contains(&claim.sound) => {
+        Verdict::Unproven if [Ended::Failed, Ended::Crashed, Ended::Broken].contains(&claim.sound) => {
             format!("{}: {place}: {} {reason}\n", claim.sound.word(), claim.name)
         }
         _ => String::new(),

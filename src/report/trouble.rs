@@ -15,7 +15,7 @@ const SHOWN: usize = 8;
 /// The whole block, without a newline at its end.
 pub fn render(test: &Test, ended: Ended, trouble: &Trouble, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let heading = format!("{} · {} · {}", path(test), sentence(test), test.runtime.name());
+    let heading = format!("{} · {} · {}", path(test), sentence(test), test.column().name);
     let notes = notes(test, trouble);
     let snippets = snippets(test, trouble);
     let mut group = Group::with_title(Level::ERROR.with_name(ended.word()).primary_title(heading.as_str()));
@@ -36,7 +36,8 @@ pub(super) fn of_entry(
     trouble: &Trouble,
     color: bool,
 ) -> String {
-    let message = || format!("broken: {}: {}", entry.name, trouble.message.clone().unwrap_or_default());
+    let message =
+        || format!("{}: {}: {}", ended.word(), entry.name, trouble.message.clone().unwrap_or_default());
     test.map_or_else(message, |test| render(test, ended, trouble, color))
 }
 
@@ -119,8 +120,12 @@ pub(super) fn shown_in(value: &serde_json::Value, longest: usize) -> String {
     text.chars().take(longest).chain(['…']).collect()
 }
 
-/// The command that runs just this claim again.
+/// The command that runs just this claim again. A kernel's name is not where it lies, which is for whoever ran it to say.
 fn again(test: &Test) -> String {
     let claim = test.claim().name.replace('\'', r"'\''");
-    format!("airtight run {} --runtime {} --claim '{claim}'", path(test), test.runtime.name())
+    let command = format!("airtight {} --claim '{claim}'", test.runtime.again(&path(test)));
+    match &test.kernel {
+        Some(kernel) => format!("{command} --kernel KERNEL, where KERNEL is {kernel}"),
+        None => command,
+    }
 }

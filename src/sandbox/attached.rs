@@ -37,6 +37,10 @@ impl Runtime for Attached {
         "A sandbox that runs already, and is only looked at."
     }
 
+    fn again(&self, path: &str) -> String {
+        format!("verify {path} --pid {}", self.pid)
+    }
+
     fn is_attached(&self) -> bool {
         true
     }
@@ -46,7 +50,11 @@ impl Runtime for Attached {
     }
 
     /// It is what it is: what a spec would have it be made like is no part of what it claims.
-    fn check(&self, _: &Settings) -> Result<(), Cannot> {
+    /// But for what is planted, which is all that such a claim is about.
+    fn check(&self, settings: &Settings) -> Result<(), Cannot> {
+        if settings.are_hostile() {
+            return Err(Cannot::because("nothing can be planted in a sandbox that runs already"));
+        }
         Ok(())
     }
 

@@ -13,15 +13,26 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{Gid, Uid, chown, execvpe, setsid};
 
+use super::native::plant::plant;
 use super::native::poison::pour_all;
 use super::native::root::{Place, ROOT, bind_host, find, lay_image, raise_root, raise_stage};
-use super::native::{Identity, c_strings, show_root, wait_for_go};
+use super::native::{IdMap, Identity, c_strings, show_root, wait_for_go};
 use super::nursery::{HostView, Launch, MARK, NAME, Part, Report};
 use super::run_directory::RunDirectory;
 use crate::sys::{self, Failure, Result};
 
 /// Where a runtime keeps what it knows of its sandboxes, on the stage.
 pub(super) const STATE: &str = "state";
+
+/// How ids are mapped in the launcher's own user namespace, if it needs one: only there may an ordinary user mount anything. Everybody is who
+/// he is outside, so that a runtime that is then executed has the rights of an ordinary user, which are none.
+pub(super) fn id_map(launch: &Launch) -> IdMap {
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    if launch.root.is_none() || uid.is_root() {
+        return IdMap::None;
+    }
+    IdMap::Own { uid: uid.as_raw(), gid: gid.as_raw() }
+}
 
 /// Prepares and executes; what goes wrong is reported.
 pub(super) fn launch(launch: &Launch, run: &RunDirectory, fds: Vec<OwnedFd>) -> ! {
@@ -46,34 +57,49 @@ fn prepare(launch: &Launch, line: &OwnedFd, report: &OwnedFd) -> Result<()> {
     }
     launch.beside.map_or(Ok(()), stand_beside)?;
     let Some(root) = &launch.root else { return Ok(()) };
+    let map = id_map(launch);
+    let in_user_namespace = map != IdMap::None;
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::new("unshare", &[&"CLONE_NEWNS"], errno))?;
-    raise_stage(&root.stage, &Identity::default())?;
+    raise_stage(&root.stage, &Identity { map, ..Identity::default() })?;
     lay_image(&root.image)?;
-    let rootfs = raise_root(&root.stage, false)?;
+    let rootfs = raise_root(&root.stage, in_user_namespace)?;
     root.owner.map_or(Ok(()), give_root)?;
-    for (source, target) in &root.binds {
-        bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), MsFlags::empty())?;
+    // The agent's files are the host's own, and what runs as root in the sandbox could write to them.
+    for (files, flags) in [(&root.agent, MsFlags::MS_RDONLY), (&root.binds, MsFlags::empty())] {
+        for (source, target) in files {
+            bind_host(&rootfs, &source.to_string_lossy(), target, place_of(source), flags)?;
+        }
     }
     for path in &root.places {
         let place = if path.ends_with('/') { Place::Directory } else { Place::File };
         find(&rootfs, path.trim_end_matches('/'), place)?;
     }
+    plant(&rootfs, &root.planted)?;
     fs::create_dir(STATE).map_err(|error| Failure::from_io("mkdir", &[&STATE], &error))?;
     root.files.iter().try_for_each(|(path, text)| write(path, text))?;
-    dress(&root.host)?;
+    dress(&root.host, in_user_namespace)?;
     let rootfs = root.stage.join(ROOT);
     let found = fs::metadata(&rootfs).map_err(|error| Failure::from_io("stat", &[&rootfs], &error))?;
     Report::Root { device: found.dev() }.send(report.as_fd(), &[])?;
     show_root(line, &rootfs)
 }
 
-/// Goes into the mount namespace of another launcher, and so to the root that it prepared. That process is the nursery's own, and has not
-/// been waited for.
+/// Goes into the mount namespace of another launcher, and so to the root that it prepared; first into the user namespace that this belongs
+/// to, if it has one of its own. That process is the nursery's own, and has not been waited for.
 fn stand_beside(pid: i32) -> Result<()> {
-    let path = format!("/proc/{pid}/ns/mnt");
-    let namespace = File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))?;
-    setns(namespace, CloneFlags::CLONE_NEWNS)
-        .map_err(|errno| Failure::new("setns", &[&pid, &"CLONE_NEWNS"], errno))
+    let open = |name: &str| {
+        let path = format!("/proc/{pid}/ns/{name}");
+        File::open(&path).map_err(|error| Failure::from_io("open", &[&path], &error))
+    };
+    let join = |namespace: File, flags: CloneFlags| {
+        setns(namespace, flags).map_err(|errno| Failure::new("setns", &[&pid, &flags], errno))
+    };
+    // Once the first is joined the other process is no longer below this one, and may be hidden from it.
+    let (user, mount) = (open("user")?, open("mnt")?);
+    if !Uid::effective().is_root() {
+        join(user, CloneFlags::CLONE_NEWUSER)?;
+    }
+    join(mount, CloneFlags::CLONE_NEWNS)
 }
 
 /// The stage is the working directory. What the overlay makes there by itself is its own root's upper layer.
@@ -91,10 +117,14 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Makes the host look to the runtime as it must.
-fn dress(host: &HostView) -> Result<()> {
+fn dress(host: &HostView, in_user_namespace: bool) -> Result<()> {
     for path in &host.unmounted {
-        // It fails where nothing is mounted.
-        let _ = umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+        // It fails where nothing is mounted; and in a user namespace always, since what was mounted outside is locked there
+        // (mount_namespaces(7)).
+        let unmounted = umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+        if unmounted.is_err() && in_user_namespace && path.is_dir() {
+            hide(path)?;
+        }
     }
     for (number, (path, text)) in host.texts.iter().enumerate() {
         let source = PathBuf::from(format!("host-{number}"));
@@ -103,6 +133,12 @@ fn dress(host: &HostView) -> Result<()> {
             .map_err(|errno| Failure::new("mount", &[&source, path, &MsFlags::MS_BIND], errno))?;
     }
     Ok(())
+}
+
+fn hide(path: &Path) -> Result<()> {
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("tmpfs"), path, Some("tmpfs"), flags, None::<&str>)
+        .map_err(|errno| Failure::new("mount", &[&"tmpfs", &path, &flags], errno))
 }
 
 /// Takes on all that must not be inherited, if there is a terminal for it: to keep it from the sandbox is for the runtime.

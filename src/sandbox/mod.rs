@@ -10,21 +10,27 @@ mod host;
 mod launcher;
 pub mod native;
 pub mod nursery;
+mod parcel;
 pub mod program;
 pub mod run_directory;
 mod running;
 mod runtime;
+mod scratch;
 mod streams;
 mod usable;
 mod vouch;
 
 pub use attached::Attached;
-pub use host::on_host;
+pub use command::KnownIssue;
+pub use host::{on_host, on_host_reading};
 pub use nursery::{Nursery, NurseryError, Process};
+pub use parcel::Parcel;
+pub use program::find as find_program;
 pub use running::{Further, Sandbox};
 pub use runtime::{
     Cannot, First, Order, Runtime, StartError, add_runtime, add_users_runtimes, by_name, names, nulls,
     pretenders, remove_agents,
 };
+pub use scratch::Scratch;
 pub use streams::{Captured, Commanded};
 pub use usable::tried;

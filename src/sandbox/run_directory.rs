@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
@@ -18,6 +18,7 @@ use nix::unistd::Uid;
 use super::bait;
 use super::native::cgroup;
 use super::nursery::kill_of_run;
+use crate::image::delete_tree;
 use crate::sys::{self, Failure, Result};
 
 /// The directory of a run.
@@ -30,11 +31,17 @@ pub struct RunDirectory {
     _sign: UnixDatagram,
     /// Whether runtimes were used that leave more behind than native sandboxes do.
     runtimes: AtomicBool,
+    /// How many scratch folders there were.
+    scratches: AtomicUsize,
+    /// How many VMs there were.
+    machines: AtomicUsize,
 }
 
 const STAGE: &str = "stage";
 const BAIT: &str = "bait";
 const PEER: &str = "peer-";
+const SCRATCH: &str = "scratch-";
+const MACHINE: &str = "vm-";
 
 impl RunDirectory {
     /// Makes the directory, and sweeps those of runs that have died.
@@ -59,6 +66,8 @@ impl RunDirectory {
                         _lock: lock,
                         _sign: sign,
                         runtimes: AtomicBool::new(false),
+                        scratches: AtomicUsize::new(0),
+                        machines: AtomicUsize::new(0),
                     });
                 }
                 Err(failure) => {
@@ -101,16 +110,36 @@ impl RunDirectory {
         self.path.join(format!("{PEER}{pid}"))
     }
 
+    /// A place for a sandbox's scratch folder: each time another, where nothing is yet.
+    pub fn scratch(&self) -> PathBuf {
+        self.path.join(format!("{SCRATCH}{}", self.scratches.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A new folder for a VM's sockets.
+    pub fn machine(&self) -> Result<PathBuf> {
+        let path = self.path.join(format!("{MACHINE}{}", self.machines.fetch_add(1, Ordering::Relaxed)));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::from_io("mkdir", &[&path], &error))?;
+        Ok(path)
+    }
+
     /// Notes that sandboxes were made by other runtimes than the native one.
     pub(super) fn runtimes_were_used(&self) {
         self.runtimes.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was so.
+    pub(super) fn used_runtimes(&self) -> bool {
+        self.runtimes.load(Ordering::Relaxed)
     }
 
     /// Removes it, with the cgroups of the run. It holds nothing but what was made here; anything else stays, rather than be
     /// deleted unseen.
     pub fn remove(&self) {
         cgroup::sweep(&self.tag);
-        if self.runtimes.load(Ordering::Relaxed) {
+        if self.used_runtimes() {
             cgroup::sweep_hierarchies(&self.tag);
         }
         remove(&self.path, &self.tag);
@@ -171,6 +200,10 @@ fn remove(path: &Path, tag: &str) {
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
         if entry.file_name().as_encoded_bytes().starts_with(PEER.as_bytes()) {
             take_down(&entry.path());
+        }
+        let name = entry.file_name();
+        if [SCRATCH, MACHINE].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+            let _ = delete_tree(&entry.path());
         }
     }
     // Each call fails only where something is there that is not ours.

@@ -10,9 +10,10 @@ use super::command::Found;
 use super::native::Role;
 use super::nursery::{Nursery, NurseryError, Process};
 use super::runtime::StartError;
+use super::scratch::Scratch;
 use super::streams::{Commanded, Streams, drain};
 use crate::agent::Channel;
-use crate::fact::{Ended, Report, Reporter, Subject};
+use crate::fact::{Ended, Report, Reporter, Subject, Traces};
 use crate::sys::{Failure, random_word};
 
 /// How long the kernel may take to end a killed sandbox.
@@ -64,6 +65,8 @@ pub struct Sandbox {
     found: Option<Found>,
     voice: Voice,
     door: Box<dyn Door>,
+    /// What its settings led to on the host.
+    scratch: Option<Arc<Scratch>>,
 }
 
 /// What the nursery has said of a process that it made itself.
@@ -131,17 +134,24 @@ impl Sandbox {
         stderr: OwnedFd,
         door: Box<dyn Door>,
     ) -> Self {
-        Self { first, found, voice: Voice::Agent { channel, stderr }, door }
+        Self { first, found, voice: Voice::Agent { channel, stderr }, door, scratch: None }
     }
 
     /// A sandbox whose first process is a command.
     pub(super) fn with_command(first: Process, command: Commanded, door: Box<dyn Door>) -> Self {
-        Self { first, found: None, voice: Voice::Command(Box::new(command)), door }
+        Self { first, found: None, voice: Voice::Command(Box::new(command)), door, scratch: None }
     }
 
     /// A sandbox that is only looked at.
     pub(super) fn watched(first: Process) -> Self {
-        Self { first, found: None, voice: Voice::Watched, door: Box::new(Shut) }
+        Self { first, found: None, voice: Voice::Watched, door: Box::new(Shut), scratch: None }
+    }
+
+    /// With the scratch folder that its settings led to.
+    #[must_use]
+    pub fn with_scratch(mut self, scratch: Arc<Scratch>) -> Self {
+        self.scratch = Some(scratch);
+        self
     }
 
     /// Whether it is.
@@ -202,7 +212,8 @@ impl Sandbox {
         let of_nursery =
             || Arc::new(Nursed { pid: self.first.pid(), ended: subject.ended() }) as Arc<dyn Reporter>;
         let reporter = self.door.reporter().or_else(|| self.found.is_none().then(of_nursery));
-        subject.reported_by(reporter)
+        let traces = self.scratch.clone().map(|scratch| scratch as Arc<dyn Traces>);
+        subject.reported_by(reporter).traced_by(traces)
     }
 
     /// How the first process ended, if it has; waits for it until the deadline.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::command::{Idle, Liar, Null, catalogue};
 use super::native::{Breakage, Native};
 use super::nursery::{Nursery, NurseryError};
+use super::parcel::Parcel;
 use super::running::Sandbox;
 use crate::agent::ChannelError;
 use crate::fact::Ended;
@@ -48,9 +49,35 @@ pub trait Runtime: Send + Sync {
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
 
+    /// Why it is known not to make this claim, `SCENARIO::CLAIM`, hold; by its design, say.
+    fn known_issue(&self, _claim: &str) -> Option<String> {
+        None
+    }
+
+    /// The words that judge a spec on this runtime again: `run PATH --runtime runc`.
+    fn again(&self, path: &str) -> String {
+        format!("run {path} --runtime {}", self.name())
+    }
+
     /// Whether its sandbox runs already, and is only looked at.
     fn is_attached(&self) -> bool {
         false
+    }
+
+    /// What of this host it needs to be run in a VM.
+    ///
+    /// # Errors
+    /// The host lacks something of it.
+    fn parcel(&self) -> Result<Parcel, Cannot> {
+        Ok(Parcel::default())
+    }
+
+    /// Does once what the first sandbox of this image would need, and later ones not any more. No sandbox is made.
+    ///
+    /// # Errors
+    /// It cannot be done; a sandbox will say so as well.
+    fn make_ready(&self, _image: &Path) -> Result<(), StartError> {
+        Ok(())
     }
 
     /// The PID of the first process of a sandbox of this name that runs already, as the runtime itself says.
@@ -185,9 +212,21 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// What a runtime says that does not make a sandbox of these settings, or of this image, and ends: of other settings it may make one.
+    pub fn refused(&self) -> Option<String> {
+        match self {
+            Self::Runtime { ended: Some(Ended::Exited(status)), .. } if *status != 0 => {}
+            Self::Nursery(NurseryError::Setup(_)) if self.refusal().is_none() => {}
+            Self::Image(_) => {}
+            _ => return None,
+        }
+        Some(self.to_string())
+    }
+
     /// What the machine refuses to everyone, if that is why: then a claim is skipped for it. It shows in the first calls,
     /// before anything of the sandbox's own is in question: the namespaces, the id maps, and the first mount in a mount
-    /// namespace, which is where `AppArmor` refuses what it has let be cloned.
+    /// namespace, which is where `AppArmor` refuses what it has let be cloned; and the overlay of a user namespace, on a kernel that has none
+    /// for it.
     pub fn refusal(&self) -> Option<String> {
         let (Self::Nursery(NurseryError::Setup(failure)) | Self::System(failure)) = self else { return None };
         let refused =
@@ -195,11 +234,24 @@ impl StartError {
         let gate = match failure.call.as_str() {
             "write" => failure.operands.first().is_some_and(|path| path.ends_with("_map\"")),
             // The first mount makes `/` private.
-            "mount" => failure.operands.get(1).is_some_and(|target| target == "\"/\""),
+            "mount" => failure.operands.get(1).is_some_and(|target| {
+                target == "\"/\"" || target == "\"root\"" && is_before(OVERLAY_FOR_ALL)
+            }),
             call => call == "clone3" || call == "unshare",
         };
         (refused && gate).then(|| format!("this machine refuses it: {failure}"))
     }
+}
+
+/// The first kernel that lets an overlay be mounted in a user namespace (`FS_USERNS_MOUNT` in fs/overlayfs/super.c).
+const OVERLAY_FOR_ALL: (u32, u32) = (5, 11);
+
+/// Whether this kernel is older.
+fn is_before(least: (u32, u32)) -> bool {
+    let name = nix::sys::utsname::uname().ok();
+    let release = name.map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok());
+    numbers.next().zip(numbers.next()).is_some_and(|version| version < least)
 }
 
 /// The most that is shown of what was said.

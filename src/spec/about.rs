@@ -1,18 +1,31 @@
 //! What scenarios and claims both say: references, tags, needs.
 
+use std::sync::Arc;
+
 use crate::fact::Vantage;
 
 use super::checks::restrictions;
 use super::head::{ClaimHead, ScenarioHead};
-use super::model::{About, Need, NeedKind};
+use super::model::{About, Need, NeedKind, RuntimeName};
 use super::problem::Notes;
 use super::settings::Namespace;
 use super::suggest::one_of;
 use super::tree::{Data, Node};
 
 /// The first words of needs.
-const NEEDS: [&str; 9] =
-    ["kernel", "cgroup", "root", "unprivileged", "namespace", "program", "runtime", "config", "image"];
+pub(crate) const NEEDS: [&str; 11] = [
+    "kernel",
+    "cgroup",
+    "root",
+    "unprivileged",
+    "namespace",
+    "program",
+    "runtime",
+    "config",
+    "landlock",
+    "vm",
+    "image",
+];
 
 /// The beginnings of references.
 const REFERENCES: [&str; 6] = ["man:", "cve:", "oci:", "cis-docker:", "https://", "http://"];
@@ -25,7 +38,7 @@ pub(super) fn of_scenario(head: &ScenarioHead, node: &Node, notes: &mut Notes) -
         see: references(&head.see, node, notes),
         tags: head.tags.clone(),
         needs: needs(&head.needs, node, notes),
-        runtimes: head.runtimes.clone(),
+        runtimes: runtimes(&head.runtimes, node, notes),
         timeout: head.timeout.map(|span| span.0),
     }
 }
@@ -38,7 +51,7 @@ pub(super) fn of_claim(head: &ClaimHead, node: &Node, notes: &mut Notes) -> Abou
         see: references(&head.see, node, notes),
         tags: head.tags.clone(),
         needs: needs(&head.needs, node, notes),
-        runtimes: head.runtimes.clone(),
+        runtimes: runtimes(&head.runtimes, node, notes),
         timeout: head.timeout.map(|span| span.0),
     }
 }
@@ -49,6 +62,15 @@ fn elements<'a>(node: &'a Node, key: &str) -> &'a [Node] {
         Some(Data::List(items)) => items,
         _ => &[],
     }
+}
+
+fn runtimes(names: &[String], node: &Node, notes: &Notes) -> Vec<RuntimeName> {
+    let named = names.iter().zip(elements(node, "runtimes"));
+    let name = |(name, node): (&String, &Node)| {
+        let source = Arc::clone(&notes.source);
+        RuntimeName { name: name.clone(), at: node.at, source }
+    };
+    named.map(name).collect()
 }
 
 fn references(see: &[String], node: &Node, notes: &mut Notes) -> Vec<String> {
@@ -93,6 +115,12 @@ fn need(text: &str) -> Result<NeedKind, String> {
         ["runtime", ..] => Err("write `runtime can SETTING`".to_owned()),
         ["config", name] if name.starts_with("CONFIG_") => Ok(NeedKind::Config((*name).to_owned())),
         ["config", ..] => Err("write `config CONFIG_SECCOMP`".to_owned()),
+        ["landlock", ">=", version] => version
+            .parse()
+            .map(NeedKind::Landlock)
+            .map_err(|_| "write the version of the ABI as a number: `landlock >= 4`".to_owned()),
+        ["landlock", ..] => Err("write `landlock >= 4`".to_owned()),
+        ["vm"] => Ok(NeedKind::Vm),
         ["image", name] => Ok(NeedKind::Image((*name).to_owned())),
         [first, ..] => Err(one_of(first, NEEDS)),
         [] => Err(one_of("", NEEDS)),

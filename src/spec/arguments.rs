@@ -48,6 +48,7 @@ pub(super) fn argument(
         Shape::Nested => expectation(node, kind, frame, notes).map(boxed),
         Shape::NestedElement => expectation(node, &element(), &of_element, notes).map(boxed),
         Shape::NestedCount => expectation(node, &Kind::Int, &of_element, notes).map(boxed),
+        Shape::NestedText => expectation(node, &Kind::Text, &of_element, notes).map(boxed),
         Shape::Alternatives => alternatives(node, kind, frame, notes),
         Shape::Pointers => pointers(node, &of_element, notes),
         Shape::Version => text(node, notes).and_then(|text| version(node, text, notes)),

@@ -52,9 +52,34 @@ pub(super) fn settings(node: Option<&Node>, settings: Option<&Settings>, notes: 
     for mount in node.entry("mounts").map(|entry| list(&entry.value)).unwrap_or_default() {
         mount.entry("target").into_iter().for_each(|entry| absolute(&entry.value, notes));
     }
+    for plant in node.entry("planted").map(|entry| list(&entry.value)).unwrap_or_default() {
+        planted(plant, notes);
+    }
     node.entry("cwd").into_iter().for_each(|entry| absolute(&entry.value, notes));
     if let Some(entry) = node.entry("command").filter(|entry| list(&entry.value).is_empty()) {
         notes.error(entry.at, "the command is empty", "").help("write a list of words, or leave it out");
+    }
+}
+
+/// A link or a file, or other permissions of what is there.
+fn planted(node: &Node, notes: &mut Notes) {
+    match node.entry("path") {
+        Some(entry) => absolute(&entry.value, notes),
+        None => {
+            notes
+                .error(node.at, "what is planted has no `path`", "")
+                .help("write where in the image it lies");
+        }
+    }
+    let kinds = ["link", "hard_link", "file"].into_iter().filter(|key| node.entry(key).is_some()).count();
+    let mode = node.entry("mode");
+    if kinds > 1 || kinds == 0 && mode.is_none() {
+        let problem = notes.error(node.at, "what is planted is either a `link` or a `file`", "");
+        problem.help("write one of them, or `mode` alone for other permissions of what is there");
+    }
+    let is_mode = |text: &str| u32::from_str_radix(text, 8).is_ok_and(|bits| bits <= 0o7777);
+    if let Some(entry) = mode.filter(|entry| entry.value.text().is_some_and(|text| !is_mode(text))) {
+        notes.error(entry.value.at, "these are no permissions", "").help("write them in octal: `\"4755\"`");
     }
 }
 

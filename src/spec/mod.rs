@@ -15,6 +15,7 @@ mod outline;
 mod plain;
 mod problem;
 mod rows;
+mod runtimes;
 mod scalar;
 mod scenarios;
 mod schema;
@@ -28,20 +29,22 @@ mod suggest;
 mod tree;
 mod values;
 
+pub(crate) use about::NEEDS;
 pub(crate) use load::{Fault, load_as};
 pub use load::{load, parse};
 pub use model::{
-    About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, Scenario,
-    Seen, Sender, Spec, Step, TIMEOUT, Words,
+    About, Action, Asked, Claim, Command, Expected, Kill, KnownIssue, Need, NeedKind, Pace, Row, RuntimeName,
+    Scenario, Seen, Sender, Spec, Step, TIMEOUT, Words,
 };
 pub(crate) use problem::bytes;
 pub use problem::{Problem, Problems};
+pub use runtimes::check_runtimes;
 pub(crate) use scalar::Span;
 pub use scalar::{Percent, Size};
 pub use schema::schema;
 pub use settings::{
-    Capabilities, IdRange, Launcher, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings,
-    User,
+    Capabilities, IdRange, Launcher, Limits, Mount, Namespace, Namespaces, Network, Plant, Profile, Root,
+    Settings, User,
 };
 pub use source::Source;
 pub use steps::{EXIT, OUTPUT, SIGNAL};

@@ -56,9 +56,20 @@ pub struct About {
     /// What must be there.
     pub needs: Vec<Need>,
     /// The runtimes it is restricted to; empty: not restricted.
-    pub runtimes: Vec<String>,
+    pub runtimes: Vec<RuntimeName>,
     /// The time limit; for want of one a claim has that of its scenario, and else [`TIMEOUT`].
     pub timeout: Option<Duration>,
+}
+
+/// A runtime, as it is named.
+#[derive(Debug, Clone)]
+pub struct RuntimeName {
+    /// The name, which may be that of none.
+    pub name: String,
+    /// Where it stands.
+    pub at: Span,
+    /// In which file.
+    pub source: Arc<Source>,
 }
 
 /// One need, with the words it was written in.
@@ -89,6 +100,10 @@ pub enum NeedKind {
     RuntimeCan(String),
     /// `config CONFIG_SECCOMP`: the kernel was built with it.
     Config(String),
+    /// `landlock >= 4`: the kernel runs with at least this version of Landlock's ABI.
+    Landlock(u32),
+    /// `vm`: the kernel was booted for nothing but the claims, so that what harms it harms nobody.
+    Vm,
     /// `image debian-12`: this image is there or can be built.
     Image(String),
 }

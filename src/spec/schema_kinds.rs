@@ -84,6 +84,7 @@ impl Kinds {
             Shape::Nested => self.reference(kind),
             Shape::NestedElement => self.reference(&element),
             Shape::NestedCount => self.reference(&Kind::Int),
+            Shape::NestedText => self.reference(&Kind::Text),
             Shape::Alternatives => json!({ "type": "array", "minItems": 1, "items": self.reference(kind) }),
             Shape::Pointers => self.pointers(),
             Shape::Version => json!({ "type": "string", "pattern": "^(=|>=|<=|>|<) *[0-9.]+$|^\\$\\{" }),

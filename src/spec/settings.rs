@@ -1,12 +1,16 @@
 //! The settings of a sandbox, as a spec writes them. What is not set stays `None`: a runtime must be able to tell.
 
 use std::borrow::Cow;
+use std::path::{Component, Path};
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::scalar::{Percent, Size};
+
+/// Stands for the path of the sandbox's scratch folder on the host.
+const SCRATCH: &str = "{scratch}";
 
 /// The settings of a sandbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -34,6 +38,8 @@ pub struct Settings {
     pub seccomp: Option<String>,
     /// Whether the root filesystem can be written to.
     pub root: Option<Root>,
+    /// What is laid into the image before the runtime is given it, in order: what a hostile image may hold.
+    pub planted: Option<Vec<Plant>>,
     /// Further mounts, in order.
     pub mounts: Option<Vec<Mount>>,
     /// Paths that are hidden: /dev/null over a file, an empty read-only tmpfs over a directory.
@@ -222,6 +228,36 @@ pub struct Mount {
     pub options: Vec<String>,
 }
 
+/// What is laid into the image: a symbolic link or a file in the place of what is there, or, with `mode` alone, other permissions of
+/// what is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plant {
+    /// Where, in the image. Missing directories above it are made. Only an archive can have `..` in it.
+    pub path: String,
+    /// A symbolic link to this; `{scratch}` stands for the sandbox's scratch folder on the host.
+    pub link: Option<String>,
+    /// A further name of this file, which an archive may have for any path; only for engines, which import an archive.
+    pub hard_link: Option<String>,
+    /// A file with this text.
+    pub file: Option<String>,
+    /// The permissions, in octal: `"4755"`.
+    pub mode: Option<String>,
+}
+
+impl Plant {
+    /// Whether it takes the place of what is there.
+    pub const fn replaces(&self) -> bool {
+        self.link.is_some() || self.hard_link.is_some() || self.file.is_some()
+    }
+
+    /// Whether it can only be an entry of an archive, and not be laid into a directory.
+    pub fn is_of_archive(&self) -> bool {
+        self.hard_link.is_some()
+            || Path::new(&self.path).components().any(|part| part == Component::ParentDir)
+    }
+}
+
 /// Limits. Those of the first four belong to the cgroup, the others are rlimits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -287,10 +323,64 @@ impl Settings {
     /// Whether they name files by paths that are relative to the spec.
     pub fn names_files(&self) -> bool {
         let of_spec = |path: &String| path.contains('/') || path.contains('.');
-        let named = |word: &String| !["default", "none"].contains(&word.as_str());
         self.image.as_ref().is_some_and(of_spec)
-            || self.seccomp.as_ref().is_some_and(named)
+            || self.seccomp_file().is_some()
             || self.mounts.iter().flatten().any(|mount| mount.source.is_some())
+    }
+
+    /// The file of its seccomp profile, relative to the spec, if it names one.
+    pub fn seccomp_file(&self) -> Option<&str> {
+        self.seccomp.as_deref().filter(|word| !["default", "none"].contains(word))
+    }
+
+    /// The files of the host that they name by a path relative to the spec.
+    pub fn files_beside(&self) -> impl Iterator<Item = &str> {
+        let bound = self
+            .mounts
+            .iter()
+            .flatten()
+            .filter(|mount| mount.kind.as_deref().is_none_or(|kind| kind == "bind"));
+        let bound = bound.filter_map(|mount| mount.source.as_deref());
+        self.seccomp_file().into_iter().chain(bound.filter(|path| !path.starts_with(['/', '{'])))
+    }
+
+    /// Whether they are hostile: something is planted, or they lead to the scratch folder.
+    pub fn are_hostile(&self) -> bool {
+        self.planted.is_some() || self.texts_of_scratch().any(|text| text.contains(SCRATCH))
+    }
+
+    /// The same without what is hostile in them: a runtime that starts no sandbox of the one must start one of the other, or it
+    /// has refused nothing.
+    #[must_use]
+    pub fn without_hostility(&self) -> Self {
+        let is_plain = |mount: &&Mount| {
+            let texts = mount.source.iter().chain([&mount.target]);
+            !texts.into_iter().any(|text| text.contains(SCRATCH))
+        };
+        let mounts = self.mounts.as_ref().map(|mounts| mounts.iter().filter(is_plain).cloned().collect());
+        Self { planted: None, cwd: None, mounts, ..self.clone() }
+    }
+
+    /// The same with the path of the scratch folder in its place.
+    #[must_use]
+    pub fn with_scratch(&self, path: &str) -> Self {
+        let mut filled = self.clone();
+        let planted = filled.planted.iter_mut().flatten();
+        let links = planted
+            .flat_map(|plant| plant.link.iter_mut().chain(&mut plant.hard_link).chain([&mut plant.path]));
+        let mounts = filled.mounts.iter_mut().flatten();
+        let texts = links
+            .chain(mounts.flat_map(|mount| mount.source.iter_mut().chain([&mut mount.target])))
+            .chain(filled.cwd.as_mut());
+        for text in texts {
+            *text = text.replace(SCRATCH, path);
+        }
+        filled
+    }
+
+    fn texts_of_scratch(&self) -> impl Iterator<Item = &String> {
+        let mounts = self.mounts.iter().flatten();
+        mounts.flat_map(|mount| mount.source.iter().chain([&mount.target])).chain(&self.cwd)
     }
 
     /// These settings with `other`'s in the place of those it sets.
@@ -313,6 +403,7 @@ impl Settings {
             no_new_privs,
             seccomp,
             root,
+            planted,
             mounts,
             mask,
             read_only,

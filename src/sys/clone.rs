@@ -25,18 +25,21 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
-/// `struct clone_args` of clone3(2), as far as `CLONE_ARGS_SIZE_VER0`.
+/// `struct clone_args` of clone3(2), `CLONE_ARGS_SIZE_VER2`. A kernel that knows less of it takes it as long as the rest is 0.
 #[repr(C)]
 #[derive(Default)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
+pub(super) struct CloneArgs {
+    pub(super) flags: u64,
+    pub(super) pidfd: u64,
+    pub(super) child_tid: u64,
+    pub(super) parent_tid: u64,
+    pub(super) exit_signal: u64,
+    pub(super) stack: u64,
+    pub(super) stack_size: u64,
+    pub(super) tls: u64,
+    pub(super) set_tid: u64,
+    pub(super) set_tid_size: u64,
+    pub(super) cgroup: u64,
 }
 
 /// clone3(2) with these `CLONE_NEW*` flags; the child goes on with a copy of the caller's memory, as after fork(2).

@@ -1,26 +1,33 @@
 //! The only `unsafe`, the only raw system calls. Everything here says in one sentence why it is done.
 
+pub mod calls;
 mod capability;
 mod clone;
 pub mod entries;
 pub mod environment;
 mod failure;
+pub mod filter;
 mod fork;
 pub mod ipc;
 pub mod keyring;
+pub mod kvm;
+pub mod landlock;
+pub mod machine;
 mod mount;
 mod nested;
 mod network;
+pub mod offspring;
 pub mod pipe;
 pub mod probes;
 mod process;
 mod random;
 pub mod raw;
 pub mod rights;
+mod settled;
 mod signal_names;
 pub mod signals;
 mod socket;
-mod terminal;
+pub mod terminal;
 
 pub use capability::{CAPABILITIES, capability_number, may_give};
 pub use clone::{Child, Cloned, clone3, fork};
@@ -34,6 +41,7 @@ pub use process::{
     take_streams, unblock_signals,
 };
 pub use random::random_word;
+pub use settled::settled;
 pub use signal_names::{ENDINGS, SIGNALS, signal_name, signal_named};
 pub use socket::{Packet, receive, send, socket_pair};
 pub use terminal::{control, leave_session, new_terminal};

@@ -37,6 +37,13 @@ pub fn finit_module() -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// `kexec_load` of no segments: what was laid ready before is taken out, `kexec_load(2)`.
+pub fn kexec_unload() -> nix::Result<()> {
+    // SAFETY: there are no segments, whose place may be null then.
+    let result = unsafe { libc::syscall(libc::SYS_kexec_load, 0_usize, 0_usize, 0_usize, 0_usize) };
+    Errno::result(result).map(drop)
+}
+
 /// `open_by_handle_at` of a handle that names no file, on the file system of an open directory: `may_decode_fh()` is asked
 /// before the handle is looked up (fs/fhandle.c).
 pub fn open_by_handle(directory: BorrowedFd<'_>) -> nix::Result<()> {

@@ -25,6 +25,29 @@ pub fn reap_orphans() -> Result<()> {
     Ok(())
 }
 
+/// Ignores a signal, or has it handled by a function that does nothing.
+pub fn set_aside(signal: i32, ignored: bool) -> nix::Result<()> {
+    let handler = if ignored { SigHandler::SigIgn } else { SigHandler::Handler(nothing) };
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::try_from(signal)?, &action) }.map(drop)
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// What a signal does: `default`, `ignored` or `handled`.
+pub fn disposition(signal: i32) -> nix::Result<&'static str> {
+    // SAFETY: all zeroes is a valid `struct sigaction`.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `struct sigaction` and changes nothing, since it is given none.
+    Errno::result(unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) })?;
+    Ok(match action.sa_sigaction {
+        libc::SIG_DFL => "default",
+        libc::SIG_IGN => "ignored",
+        _ => "handled",
+    })
+}
+
 /// kill(2). `signal` 0 only asks whether it would be permitted.
 pub fn kill(pid: i32, signal: i32) -> Result<()> {
     // SAFETY: kill takes two integers and touches no memory of this process.

@@ -1,13 +1,16 @@
 //! Terminals: making one, gaining it as the controlling terminal, and giving that up.
 #![expect(unsafe_code, reason = "TIOCNOTTY and the disposition of SIGHUP are raw calls")]
 
+use std::io::stdin;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{getpid, getsid, setsid};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{Failure, Result};
 
@@ -54,6 +57,39 @@ fn let_go() -> Result<()> {
     // SAFETY: it is the disposition that there was.
     unsafe { libc::signal(libc::SIGHUP, before) };
     result.map(drop)
+}
+
+/// What the terminal was like that is in raw mode now.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// The terminal on the standard input in raw mode: each key is handed on, Ctrl-C too (termios(3), cfmakeraw). Dropped, it is as it was.
+#[derive(Debug)]
+pub struct Raw(());
+
+impl Raw {
+    /// From now on.
+    pub fn begin() -> Result<Self> {
+        let before = tcgetattr(stdin()).map_err(|errno| failure("tcgetattr", errno))?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        tcsetattr(stdin(), OptionalActions::Drain, &raw).map_err(|errno| failure("tcsetattr", errno))?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// The same for who ends the process with [`Raw`] still there.
+pub fn restore() {
+    if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // A terminal that has gone needs nothing.
+        let _ = tcsetattr(stdin(), OptionalActions::Drain, &before);
+    }
 }
 
 fn failure(call: &str, errno: rustix::io::Errno) -> Failure {

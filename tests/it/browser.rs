@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// Long enough for a busy machine; no test waits for it unless it fails.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How often a driver is started until one has a port.
+const STARTS: usize = 5;
+
 /// The programs, which Debian's packages `chromium` and `chromium-driver` bring.
 const PROGRAMS: [&str; 2] = ["chromium", "chromedriver"];
 
@@ -43,8 +46,7 @@ impl Browser {
             return None;
         }
         let profile = tempfile::Builder::new().prefix("airtight-browser-").tempdir().unwrap();
-        let mut driver = driver(profile.path()).spawn().unwrap();
-        let port = port(&mut driver);
+        let (driver, port) = listening(profile.path());
         let mut browser = Self { driver, session: String::new(), profile };
         let root = format!("http://127.0.0.1:{port}/session");
         let session = send("POST", &root, Some(&browser.capabilities()));
@@ -176,19 +178,40 @@ fn driver(profile: &Path) -> Command {
     command
 }
 
-/// The port that the driver says it listens on. Its output is read on, so that it never waits for a reader.
-fn port(driver: &mut Child) -> u16 {
+/// A driver that listens, and its port. The kernel gives it one that is free for IPv4; where somebody has the same of IPv6, it ends, and another
+/// driver gets another port.
+fn listening(profile: &Path) -> (Child, u16) {
+    let mut said = String::new();
+    for _ in 0..STARTS {
+        let mut driver = driver(profile).spawn().unwrap();
+        match port(&mut driver) {
+            Ok(port) => return (driver, port),
+            Err(words) => said = words,
+        }
+        let _ = driver.kill();
+        driver.wait().unwrap();
+    }
+    panic!("chromedriver did not start, {STARTS} times: {said}");
+}
+
+/// The port that the driver says it listens on, or what it said instead. Its output is read on, so that it never waits for a reader.
+fn port(driver: &mut Child) -> Result<u16, String> {
     let stdout = BufReader::new(driver.stdout.take().unwrap());
-    let (found, heard) = channel();
+    let (tell, heard) = channel();
     std::thread::spawn(move || {
         for line in stdout.lines().map_while(Result::ok) {
-            let port = line.split("on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok());
-            if let Some(port) = port.filter(|_| line.contains("started successfully")) {
-                let _ = found.send(port);
-            }
+            let _ = tell.send(line);
         }
     });
-    heard.recv_timeout(PATIENCE).expect("chromedriver did not start")
+    let mut said = Vec::new();
+    while let Ok(line) = heard.recv_timeout(PATIENCE) {
+        let port = line.split("on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok());
+        match port.filter(|_| line.contains("started successfully")) {
+            Some(port) => return Ok(port),
+            None => said.push(line),
+        }
+    }
+    Err(said.join("; "))
 }
 
 fn send(method: &str, url: &str, body: Option<&Value>) -> Value {

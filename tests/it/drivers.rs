@@ -103,6 +103,27 @@ fn what_does_as_it_should_passes() {
     check(r#"sound "$@""#, LOOKS_AGAIN, 0, &["1 passed"]);
 }
 
+/// What is known fails without being red, and everything else is judged as ever.
+#[test]
+fn what_its_file_knows_is_no_failure() {
+    if !is_root() {
+        return;
+    }
+    let known =
+        "known_issues: [{ because: it has one user, link: 'https://x', claims: ['Faulty::is known*'] }]";
+    let faulty = Faulty::new(&format!("{DIRECTORY}\n{known}"), &format!("{SCRIPT}sound \"$@\""));
+    let known = "  is known to fail: { inside: { uid: 5 } }\n  is known, and holds: { inside: { uid: 0 } }\n";
+    let over = faulty.run(known);
+    assert_eq!(over.code, Some(0), "{}", over.said);
+    for says in ["1 passed", "0 failed", "known issue: it has one user (https://x)"] {
+        assert!(over.said.contains(says), "{says:?} is not said: {}", over.said);
+    }
+    let over =
+        faulty.run("  is known to fail: { inside: { uid: 5 } }\n  is not known: { inside: { uid: 5 } }\n");
+    assert_eq!(over.code, Some(1), "{}", over.said);
+    assert!(over.said.contains("1 failed"), "{}", over.said);
+}
+
 #[test]
 fn what_starts_nothing_is_told() {
     let silent = "faulty started no sandbox: the agent closed its streams without an answer";

@@ -34,11 +34,14 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// The areas of the catalogue. What is said of settings needs a sandbox for each, and what is said of other runtimes one of theirs.
+/// The areas of the catalogue. What is said of settings and of hostile images needs a sandbox for each, and what is said of other runtimes one
+/// of theirs.
 fn areas() -> Vec<String> {
     let folders = fs::read_dir("specs").unwrap().map(|entry| entry.unwrap().path());
-    let folders = folders.filter(|path| !path.ends_with("settings") && !path.ends_with("runtime"));
-    folders.map(|path| path.to_str().unwrap().to_owned()).collect()
+    let apart = ["settings", "runtime", "vulnerability"];
+    let folders = folders.filter(|path| !apart.iter().any(|area| path.ends_with(area)));
+    let shared = folders.map(|path| path.to_str().unwrap().to_owned());
+    shared.chain(["specs/vulnerability/reach.yaml".to_owned()]).collect()
 }
 
 /// The bundled specs, once as ever and once with nothing shared.

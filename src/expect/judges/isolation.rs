@@ -2,6 +2,7 @@
 
 use crate::expect::check::{Check, Miss, Scene};
 use crate::expect::describe::{describe_matching, describe_view, show};
+use crate::expect::evaluate::evaluate;
 use crate::expect::expectation::{Argument, Matching};
 use crate::fact::{Kind, Outcome, Value, View};
 use crate::sys::errno_name;
@@ -116,6 +117,19 @@ pub(in crate::expect) fn fails(matching: &Matching, _: &Kind, value: &Value, _: 
     })
 }
 
+pub(in crate::expect) fn gives(matching: &Matching, _: &Kind, value: &Value, scene: &Scene<'_>) -> Check {
+    let (Some(outcome), Argument::Expectation(inner)) = (outcome(value), &matching.argument) else {
+        return not_an_outcome(matching, value);
+    };
+    match outcome {
+        Outcome::Gave(text) => evaluate(inner, &Kind::Text, &Value::from(text), scene),
+        other => {
+            let label = format!("expected a value, but it {}", ended(&other));
+            Check::Fails(vec![Miss::labelled(matching.at, label, "a value".to_owned(), Some(value))])
+        }
+    }
+}
+
 /// The control must have succeeded where the attempt did not: otherwise the refusal says nothing of the restriction.
 fn control(outcome: &Outcome, scene: &Scene<'_>) -> Result<(), String> {
     let Some(View::Inside(name)) = scene.view else { return Err("an attempt is made inside".to_owned()) };
@@ -176,6 +190,7 @@ fn ended(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Allowed => "succeeded".to_owned(),
         Outcome::Failed(errno) => format!("failed with {errno}"),
+        Outcome::Gave(value) => format!("gave {value:?}"),
         Outcome::Killed(signal) => format!("was ended by {signal}"),
     }
 }

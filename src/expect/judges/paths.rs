@@ -37,6 +37,9 @@ pub(in crate::expect) fn writable(matching: &Matching, _: &Kind, value: &Value, 
 /// What the host lacks as well, or what is masked there already, says nothing of the sandbox.
 fn on_host(matching: &Matching, scene: &Scene<'_>, judge: impl FnOnce() -> Check) -> Check {
     match (scene.other)(&View::Host) {
+        Err(unseen) if unseen.refused => {
+            Check::NotMeasured(format!("whether the host has it is not told to who runs airtight: {unseen}"))
+        }
         Err(reason) => {
             let label = format!("no observation of the host's: {reason}");
             Check::Broken(vec![Miss::labelled(matching.at, label, describe_matching(matching), None)])
@@ -78,8 +81,9 @@ fn exists(value: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::expect::decoded::told;
-    use crate::fact::Value;
+    use crate::expect::check::Check;
+    use crate::expect::decoded::{checked_beside, told};
+    use crate::fact::{Unobserved, Value};
 
     #[test]
     fn what_a_path_permits_is_told_with_what_is_there() {
@@ -103,5 +107,16 @@ mod tests {
         }
         check("masked", json!({ "exists": true }), "broken: no observation of the host's: nobody looked");
         check("absent", json!({ "exists": false }), "broken: no observation of the host's: nobody looked");
+    }
+
+    #[test]
+    fn where_the_runner_may_not_look_nothing_is_said_of_the_sandbox() {
+        let refused = Unobserved { reason: "cannot look at /x: EACCES".to_owned(), refused: true };
+        for observed in [json!({ "exists": false }), json!({ "exists": true })] {
+            let check = checked_beside("paths: { /x: absent }", &observed, &Err(refused.clone()));
+            let reason =
+                "whether the host has it is not told to who runs airtight: cannot look at /x: EACCES";
+            assert!(matches!(&check, Check::NotMeasured(why) if why == reason), "{check:?}");
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The attempts: one table, and beside it one small file per family of verbs.
 //!
-//! An attempt runs in the process itself, never in a child, and undoes what it can. What fails before the attempted call is
+//! An attempt runs in the process itself, never in a child, and undoes what it can; but for experiments, which are about several processes. What fails before the attempted call is
 //! reached is `Unobserved`: it says nothing of the call.
 
 mod create;
 mod entry;
+mod experiment;
 mod identity;
 mod ipc;
 mod key;
@@ -25,4 +26,5 @@ mod syscall;
 mod table;
 mod terminal;
 
+pub use experiment::{Experiment, Takes, experiments};
 pub use table::{ATTEMPTS, find_attempt};

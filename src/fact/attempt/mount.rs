@@ -53,15 +53,12 @@ pub(super) const PIVOT_ROOT: Attempt = Attempt {
     name: "pivot_root",
     object: "probe",
     brief: "Asks whether pivot_root(2) is permitted.",
-    long: "pivot_root(\"/proc/airtight-none\", \"/proc/airtight-none\"): the kernel looks for CAP_SYS_ADMIN before it looks \
-           for the paths, so that any errno but a refusal counts as allowed.",
+    long: "pivot_root(\"/\", \"/\"): the root cannot be put in its own place, so that nothing changes, and any errno but a refusal counts as \
+           allowed. Both paths are there, because newer kernels look for them before they look for CAP_SYS_ADMIN.",
     example: "attempts: { pivot_root: { probe: denied } }",
     leaves: Leaves::Nothing,
     check: check_probe,
-    attempt: |_| {
-        let nowhere = "/proc/airtight-none";
-        probe(&format!("pivot_root({nowhere:?}, {nowhere:?})"), pivot_root(nowhere, nowhere))
-    },
+    attempt: |_| probe("pivot_root(\"/\", \"/\")", pivot_root("/", "/")),
 };
 
 /// `chroot`

@@ -1,8 +1,8 @@
 //! The table of attempts. Each entry stands beside its code, in the file of its family.
 
 use super::{
-    create, entry, identity, ipc, key, listen, mount, namespace, nested, open, own_file, probes, process,
-    rights, socket, socket_kind, syscall, terminal,
+    create, entry, experiment, identity, ipc, key, listen, mount, namespace, nested, open, own_file, probes,
+    process, rights, socket, socket_kind, syscall, terminal,
 };
 use crate::fact::Attempt;
 
@@ -64,6 +64,7 @@ pub static ATTEMPTS: &[Attempt] = &[
     probes::IO_URING_SETUP,
     probes::KEYCTL,
     syscall::SYSCALL,
+    experiment::EXPERIMENT,
 ];
 
 /// The attempt of this verb.

@@ -5,4 +5,4 @@ mod object;
 mod search;
 
 pub use closure::{Closure, Library, closure};
-pub(super) use object::is_elf;
+pub(crate) use object::is_elf;

@@ -25,7 +25,7 @@ pub(super) struct Object {
 }
 
 /// Whether the file starts as an ELF file does. A file that cannot be read does not.
-pub(in super::super) fn is_elf(path: &Path) -> bool {
+pub(crate) fn is_elf(path: &Path) -> bool {
     let mut magic = [0; 4];
     File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
 }

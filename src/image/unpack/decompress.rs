@@ -11,7 +11,7 @@ const WINDOW_KIB: u32 = 256 << 10;
 
 /// How a stream is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Compression {
+pub(crate) enum Compression {
     /// Not at all.
     None,
     /// RFC 1952.
@@ -24,7 +24,7 @@ pub(in super::super) enum Compression {
 
 impl Compression {
     /// By the first bytes.
-    pub(in super::super) fn of(start: &[u8]) -> Self {
+    pub(crate) fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
             // RFC 8878, 3.1: a frame, or a skippable one before it (0x184D2A50 to 5F).
@@ -36,7 +36,7 @@ impl Compression {
 }
 
 /// The decompressed stream.
-pub(in super::super) fn decoder<'a, R: BufRead + 'a>(mut compressed: R) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn decoder<'a, R: BufRead + 'a>(mut compressed: R) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match Compression::of(compressed.fill_buf()?) {
         Compression::None => Box::new(compressed),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(compressed)),

@@ -14,6 +14,6 @@ mod place;
 mod role;
 mod whiteout;
 
-pub(super) use decompress::{Compression, decoder};
+pub(crate) use decompress::{Compression, decoder};
 pub(super) use message::{Done, Line, Order};
 pub(crate) use role::{WORD, play};

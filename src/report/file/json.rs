@@ -1,106 +1,116 @@
-//! One JSON object for a whole run: `--report json=FILE`.
+//! One JSON object for a whole run: `--report json=FILE`, which `airtight merge` reads again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::engine::{Ended, Trouble, date};
-use crate::judge::Evidence;
-use crate::report::matrix::{About, Cell, Mark, Matrix, Row};
+use crate::engine::{Ended, date};
+use crate::plan::{Column, Parts};
+use crate::report::matrix::{About, Cell, Machine, Mark, Matrix, Row};
 
 /// The number that changes when what reads it must.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The whole document.
-#[derive(Serialize)]
-struct Document<'a> {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Document<'a> {
     /// The form's version.
-    version: u32,
+    pub(super) version: u32,
     /// The version of airtight.
-    airtight: &'a str,
+    pub(super) airtight: Cow<'a, str>,
     /// When it was written.
-    written: String,
-    runtimes: Vec<Runtime<'a>>,
-    claims: Vec<Claim<'a>>,
-    summary: Summary<'a>,
+    pub(super) written: Cow<'a, str>,
+    pub(super) machines: Cow<'a, [Machine]>,
+    /// Which parts of wholes it holds; empty if it is a whole itself.
+    pub(super) partitions: Cow<'a, [Parts]>,
+    pub(super) columns: Vec<Counted<'a>>,
+    pub(super) claims: Vec<Claim<'a>>,
+    pub(super) summary: Numbers<'a>,
 }
 
-#[derive(Serialize)]
-struct Runtime<'a> {
-    name: &'a str,
-    counts: BTreeMap<Mark, usize>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Counted<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) runtime: Cow<'a, str>,
+    pub(super) kernel: Option<Cow<'a, str>>,
+    pub(super) counts: BTreeMap<Mark, usize>,
 }
 
-#[derive(Serialize)]
-struct Claim<'a> {
-    name: &'a str,
-    differs: bool,
-    spec: Option<&'a About>,
-    /// By runtime; a runtime that its spec does not name is not there.
-    on: BTreeMap<&'a str, On<'a>>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Claim<'a> {
+    pub(super) name: Cow<'a, str>,
+    /// Its number among the claims of the whole.
+    pub(super) place: usize,
+    pub(super) differs: bool,
+    pub(super) spec: Option<Cow<'a, About>>,
+    /// By column; one that its spec does not name is not there.
+    pub(super) on: BTreeMap<Cow<'a, str>, Cow<'a, Cell>>,
 }
 
-#[derive(Serialize)]
-struct On<'a> {
-    outcome: Mark,
-    milliseconds: u128,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trouble: Option<&'a Trouble>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    observed: &'a [Evidence],
-}
-
-#[derive(Serialize)]
-struct Summary<'a> {
-    counts: &'a BTreeMap<Ended, usize>,
-    reasons: &'a BTreeMap<String, usize>,
-    required: usize,
-    sandboxes: usize,
-    controls: usize,
-    milliseconds: u128,
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Numbers<'a> {
+    pub(super) counts: Cow<'a, BTreeMap<Ended, usize>>,
+    pub(super) reasons: Cow<'a, BTreeMap<String, usize>>,
+    pub(super) required: usize,
+    pub(super) sandboxes: usize,
+    pub(super) controls: usize,
+    pub(super) milliseconds: u64,
 }
 
 /// The document's text.
 pub(super) fn document(matrix: &Matrix) -> String {
-    let summary = &matrix.summary;
     let document = Document {
         version: VERSION,
-        airtight: env!("CARGO_PKG_VERSION"),
-        written: date::now(),
-        runtimes: (0..matrix.runtimes.len()).map(|column| runtime(matrix, column)).collect(),
+        airtight: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+        written: Cow::Owned(date::now()),
+        machines: Cow::Borrowed(&matrix.machines),
+        partitions: Cow::Borrowed(&matrix.parts),
+        columns: matrix
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| counted(matrix, place, column))
+            .collect(),
         claims: matrix.rows.iter().map(|row| claim(matrix, row)).collect(),
-        summary: Summary {
-            counts: &summary.counts,
-            reasons: &summary.reasons,
-            required: summary.required,
-            sandboxes: summary.sandboxes,
-            controls: summary.controls,
-            milliseconds: matrix.took.as_millis(),
-        },
+        summary: numbers(matrix),
     };
     // Texts and numbers under texts: nothing in it can fail to be written.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
-fn runtime(matrix: &Matrix, column: usize) -> Runtime<'_> {
-    let counts = Mark::ALL.into_iter().map(|mark| (mark, matrix.count(column, mark))).collect();
-    Runtime { name: &matrix.runtimes[column], counts }
+fn counted<'a>(matrix: &Matrix, place: usize, column: &'a Column) -> Counted<'a> {
+    let counts = Mark::ALL.into_iter().map(|mark| (mark, matrix.count(place, mark))).collect();
+    Counted {
+        name: Cow::Borrowed(&column.name),
+        runtime: Cow::Borrowed(&column.runtime),
+        kernel: column.kernel.as_deref().map(Cow::Borrowed),
+        counts,
+    }
 }
 
 fn claim<'a>(matrix: &'a Matrix, row: &'a Row) -> Claim<'a> {
-    let cells = matrix.runtimes.iter().zip(&row.cells);
-    let on = cells.filter_map(|(name, cell)| Some((name.as_str(), on(cell.as_ref()?)))).collect();
-    Claim { name: &row.name, differs: row.differs(), spec: row.about.as_ref(), on }
+    let cells = matrix.columns.iter().zip(&row.cells);
+    let on = cells.filter_map(|(column, cell)| {
+        Some((Cow::Borrowed(column.name.as_str()), Cow::Borrowed(cell.as_ref()?)))
+    });
+    Claim {
+        name: Cow::Borrowed(&row.name),
+        place: row.place,
+        differs: row.differs(),
+        spec: row.about.as_ref().map(Cow::Borrowed),
+        on: on.collect(),
+    }
 }
 
-fn on(cell: &Cell) -> On<'_> {
-    On {
-        outcome: cell.mark,
-        milliseconds: cell.took.as_millis(),
-        reason: cell.reason.as_deref(),
-        trouble: cell.trouble.as_ref(),
-        observed: &cell.observed,
+fn numbers(matrix: &Matrix) -> Numbers<'_> {
+    let summary = &matrix.summary;
+    Numbers {
+        counts: Cow::Borrowed(&summary.counts),
+        reasons: Cow::Borrowed(&summary.reasons),
+        required: summary.required,
+        sandboxes: summary.sandboxes,
+        controls: summary.controls,
+        milliseconds: u64::try_from(matrix.took.as_millis()).unwrap_or(u64::MAX),
     }
 }

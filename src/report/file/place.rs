@@ -84,7 +84,12 @@ mod tests {
         check("json=/tmp/a=b", Ok(("json", "/tmp/a=b")));
         check("html", Err("expected FORMAT=FILE, as in html=report.html"));
         check("html=", Err("expected FORMAT=FILE, as in html=report.html"));
-        check("odd=x", Err("there is no format `odd`; there are html, json"));
+        check(
+            "odd=x",
+            Err(
+                "there is no format `odd`; there are html, json, jsonl, markdown, junit, tap, ktap, github, sarif",
+            ),
+        );
         check("html=/nonexistent/x", Err("there is no folder /nonexistent to put the report in"));
         check("html=/tmp", Err("/tmp is a folder"));
     }

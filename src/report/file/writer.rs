@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::place::{Place, folder};
 use crate::engine::{Event, Listener};
-use crate::plan::Plan;
-use crate::report::matrix::Gather;
+use crate::plan::{Column, Plan};
+use crate::report::matrix::{Gather, Matrix};
 
 /// Listens to a run, and writes its reports with its end.
 #[derive(Debug)]
@@ -19,20 +19,16 @@ pub struct Files {
 }
 
 impl Files {
-    /// For this plan on these runtimes.
-    pub fn new(plan: &Plan, runtimes: &[&str], places: Vec<Place>) -> Self {
-        Self { gather: Gather::new(plan, runtimes), places, lost: None }
+    /// For this plan with these columns.
+    pub fn new(plan: &Plan, columns: &[Column], places: Vec<Place>) -> Self {
+        Self { gather: Gather::new(plan, columns), places, lost: None }
     }
 }
 
 impl Listener for Files {
     fn hear(&mut self, event: &Event<'_>) {
         let Some(matrix) = self.gather.hear(event) else { return };
-        for Place { form, path } in &self.places {
-            if let Err(error) = write(path, (form.write)(&matrix).as_bytes()) {
-                self.lost.get_or_insert(Error::new(error.kind(), format!("{}: {error}", path.display())));
-            }
-        }
+        self.lost = write_all(&self.places, &matrix).err();
     }
 
     fn lost(&self) -> Option<&Error> {
@@ -40,12 +36,24 @@ impl Listener for Files {
     }
 }
 
+/// Writes these reports of it, each whatever becomes of the others; why one of them is not there.
+pub fn write_all(places: &[Place], matrix: &Matrix) -> Result<(), Error> {
+    let mut lost = Ok(());
+    for Place { form, path } in places {
+        if let Err(error) = write(path, (form.write)(matrix).as_bytes()) {
+            lost = lost.and(Err(Error::new(error.kind(), format!("{}: {error}", path.display()))));
+        }
+    }
+    lost
+}
+
 /// All of it or nothing: a reader never sees half a report, and an earlier one stays where a new one cannot be written. What is no
 /// regular file, as `/dev/stdout` or a pipe, is written to and not replaced; a symbolic link stays one.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    // `/dev/stdout` may be a file, to which others write as well.
+    if path.starts_with("/dev") || fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+        return fs::OpenOptions::new().append(true).open(path)?.write_all(bytes);
     }
     // Readable by whom the umask lets, as any file that a program makes; an earlier report keeps its mode.
     let mode = fs::metadata(&target).map_or(0o666, |file| file.permissions().mode() & 0o777);

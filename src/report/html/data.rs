@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::escape::{json_in_script, visible};
+use super::escape::json_in_script;
 use crate::judge::{Evidence, Finding};
-use crate::report::matrix::{About, Cell, Matrix, Row};
+use crate::report::matrix::{About, Cell, Column, Matrix, Row};
 use crate::report::trouble::shown_in;
+use crate::report::visible::{self, visible};
 
 /// The most of one cell's drawing, in characters, and the most readings of it: a page of thousands of cells must stay one that opens.
 const DRAWN: usize = 8000;
@@ -17,8 +18,16 @@ const OTHER: usize = 300;
 
 #[derive(Serialize)]
 struct Data {
-    runtimes: Vec<String>,
+    columns: Vec<DataColumn>,
     rows: Vec<DataRow>,
+}
+
+#[derive(Serialize)]
+struct DataColumn {
+    name: String,
+    /// The place of its runtime, and of its kernel, among the switches.
+    runtime: usize,
+    kernel: usize,
 }
 
 #[derive(Serialize)]
@@ -57,9 +66,18 @@ struct DataCell {
 
 /// The text of the page's data, harmless in a `script` element.
 pub(super) fn data(matrix: &Matrix) -> String {
-    let runtimes = matrix.runtimes.iter().map(|name| visible(name)).collect();
-    let data = Data { runtimes, rows: matrix.rows.iter().map(row).collect() };
+    let data = Data { columns: columns(matrix), rows: matrix.rows.iter().map(row).collect() };
     json_in_script(&serde_json::to_string(&data).unwrap_or_default())
+}
+
+fn columns(matrix: &Matrix) -> Vec<DataColumn> {
+    let (runtimes, kernels) = (matrix.runtimes(), matrix.kernels());
+    let one = |column: &Column| DataColumn {
+        name: visible(&column.name),
+        runtime: runtimes.iter().position(|name| *name == column.runtime).unwrap_or(0),
+        kernel: kernels.iter().position(|name| *name == column.kernel.as_deref()).unwrap_or(0),
+    };
+    matrix.columns.iter().map(one).collect()
 }
 
 fn row(row: &Row) -> DataRow {
@@ -107,8 +125,5 @@ fn seen(reading: &Evidence) -> [String; 4] {
 
 /// What a cell's drawing is cut to.
 pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(DRAWN) {
-        Some((end, _)) => format!("{}\n… ({} more bytes)", &text[..end], text.len() - end),
-        None => text.to_owned(),
-    }
+    visible::cut(text, DRAWN)
 }

@@ -8,7 +8,7 @@ use super::data::{cut, data};
 use super::escape::{base64, html};
 use super::table::{numbers, table};
 use crate::engine::date;
-use crate::report::matrix::{Mark, Matrix};
+use crate::report::matrix::{BetweenKernels, HOST, Mark, Matrix};
 
 const TEMPLATE: &str = include_str!("template.html");
 const STYLE: &str = include_str!("style.css");
@@ -26,7 +26,9 @@ pub(crate) fn page(matrix: &Matrix) -> String {
         "numbers" => numbers(matrix),
         "outcomes" => outcomes(matrix),
         "runtimes" => runtimes(matrix),
+        "kernels" => kernels(matrix),
         "areas" => areas(matrix),
+        "between" => between(matrix),
         "table" => table(matrix),
         "evidence" => evidence(matrix),
         _ => String::new(),
@@ -57,21 +59,26 @@ fn policy() -> String {
 }
 
 fn title(matrix: &Matrix) -> String {
-    match matrix.runtimes.as_slice() {
-        [one] => format!("Isolation of {one}"),
-        many => format!("Isolation of {} runtimes", many.len()),
-    }
+    let (runtimes, kernels) = (matrix.runtimes(), matrix.kernels());
+    let runtimes = match runtimes.as_slice() {
+        [one] => (*one).to_owned(),
+        many => format!("{} runtimes", many.len()),
+    };
+    let kernels = match kernels.as_slice() {
+        [] | [None] => String::new(),
+        [Some(one)] => format!(" on {one}"),
+        many => format!(" on {} kernels", many.len()),
+    };
+    format!("Isolation of {runtimes}{kernels}")
 }
 
 fn about(matrix: &Matrix) -> String {
-    let kernel = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
-    let user = nix::unistd::Uid::effective();
-    let user = if user.is_root() { "root".to_owned() } else { format!("uid {user}") };
+    let machines: Vec<String> = matrix.machines.iter().map(ToString::to_string).collect();
     format!(
-        "{} claims, {:.1} s, as {user} on Linux {}, {}, airtight {}",
+        "{} claims, {:.1} s, {}, {}, airtight {}",
         matrix.rows.len(),
         matrix.took.as_secs_f64(),
-        kernel.unwrap_or_default(),
+        machines.join(" and "),
         date::now(),
         env!("CARGO_PKG_VERSION")
     )
@@ -80,7 +87,7 @@ fn about(matrix: &Matrix) -> String {
 /// A switch for each outcome that is there.
 fn outcomes(matrix: &Matrix) -> String {
     let count =
-        |mark: Mark| (0..matrix.runtimes.len()).map(|column| matrix.count(column, mark)).sum::<usize>();
+        |mark: Mark| (0..matrix.columns.len()).map(|column| matrix.count(column, mark)).sum::<usize>();
     let mut text = String::new();
     for mark in Mark::ALL.into_iter().filter(|mark| count(*mark) > 0) {
         let _ = writeln!(
@@ -97,13 +104,46 @@ fn outcomes(matrix: &Matrix) -> String {
 }
 
 fn runtimes(matrix: &Matrix) -> String {
-    let one = |(place, name): (usize, &String)| {
-        let name = html(name);
-        format!(
-            "<label class=\"chip\"><input type=\"checkbox\" name=\"runtime\" value=\"{place}\" checked> {name}</label>\n"
-        )
+    matrix.runtimes().iter().enumerate().map(|(place, name)| switch("runtime", place, name)).collect()
+}
+
+/// A switch for each kernel, where there are several.
+fn kernels(matrix: &Matrix) -> String {
+    if !matrix.has_kernels() {
+        return String::new();
+    }
+    let kernels = matrix.kernels();
+    let one = |(place, name): (usize, Option<&str>)| switch("kernel", place, name.unwrap_or(HOST));
+    let switches: String = kernels.into_iter().enumerate().map(one).collect();
+    format!("<fieldset><legend>Kernel</legend>\n<div class=\"line\">\n{switches}</div></fieldset>\n")
+}
+
+fn switch(of: &str, place: usize, name: &str) -> String {
+    let name = html(name);
+    format!(
+        "<label class=\"chip\"><input type=\"checkbox\" name=\"{of}\" value=\"{place}\" checked> {name}</label>\n"
+    )
+}
+
+/// What kernels do not agree on, before everything else.
+fn between(matrix: &Matrix) -> String {
+    let found = BetweenKernels::of(matrix);
+    let item = |(name, sentences): (String, &Vec<String>)| {
+        let sentences: Vec<String> = sentences.iter().map(|text| html(text)).collect();
+        format!("<li>{name}<br>{}</li>\n", sentences.join("<br>"))
     };
-    matrix.runtimes.iter().enumerate().map(one).collect()
+    let list = |title: &str, items: String| match items.as_str() {
+        "" => String::new(),
+        items => format!("<section class=\"between\"><h2>{title}</h2>\n<ul>\n{items}</ul></section>\n"),
+    };
+    let differing = found.differing.iter().map(|(row, sentences)| {
+        let about = html(&row.heading());
+        item((format!("<b>{}</b> <small>{about}</small>", html(row.sentence())), sentences))
+    });
+    let skipped =
+        found.skipped.iter().map(|(reason, count)| format!("<li>{count} × {}</li>\n", html(reason)));
+    let differing = list("Where kernels differ", differing.collect());
+    differing + &list("Not measured on some kernels", skipped.collect())
 }
 
 fn areas(matrix: &Matrix) -> String {
@@ -122,10 +162,10 @@ fn areas(matrix: &Matrix) -> String {
 fn evidence(matrix: &Matrix) -> String {
     let mut text = String::new();
     for row in &matrix.rows {
-        let cells = matrix.runtimes.iter().zip(&row.cells);
-        let cells = cells.filter_map(|(runtime, cell)| Some((runtime, cell.as_ref()?)));
-        for (runtime, cell) in cells.filter(|(_, cell)| cell.mark.is_red()) {
-            let title = html(&format!("{}: {} [{runtime}]", cell.mark.word(), row.name));
+        let cells = matrix.columns.iter().zip(&row.cells);
+        let cells = cells.filter_map(|(column, cell)| Some((column, cell.as_ref()?)));
+        for (column, cell) in cells.filter(|(_, cell)| cell.mark.is_red()) {
+            let title = html(&format!("{}: {} [{}]", cell.mark.word(), row.name, column.name));
             let drawn = html(&cut(cell.drawn.as_deref().unwrap_or_default()));
             let _ = writeln!(text, "<details><summary>{title}</summary><pre>{drawn}</pre></details>");
         }

@@ -3,10 +3,10 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const WORDS = {
-    passed: ["✓", "passed"], failed: ["✗", "failed"], broken: ["!", "broken"], known_issue: ["~", "known issue"],
+    passed: ["✓", "passed"], failed: ["✗", "failed"], crashed: ["†", "crashed"], broken: ["!", "broken"], known_issue: ["~", "known issue"],
     skipped: ["-", "skipped"], not_measured: ["·", "not measured"],
   };
-  const RED = ["failed", "broken"];
+  const RED = ["failed", "crashed", "broken"];
   const PAGE = 10;
   const get = (id) => document.getElementById(id);
   const table = get("matrix"), filters = get("filters"), dialog = get("cell"), search = get("search"), area = get("area");
@@ -52,18 +52,26 @@
   const chosen = (name) => [...filters.querySelectorAll(`input[name=${name}]:checked`)].map((input) => input.value);
   const isShown = (column) => !head[column + 1].hidden;
 
+  // The columns of the chosen runtimes on the chosen kernels; without switches for kernels there is one.
+  const columnsChosen = () => {
+    const runtimes = new Set(chosen("runtime").map(Number)), kernels = new Set(chosen("kernel").map(Number));
+    const several = filters.querySelector("input[name=kernel]") !== null;
+    const isChosen = ({ runtime, kernel }) => runtimes.has(runtime) && (!several || kernels.has(kernel));
+    return new Set(data.columns.map((_, column) => column).filter((column) => isChosen(data.columns[column])));
+  };
+
   const filter = () => {
-    const outcomes = new Set(chosen("outcome")), runtimes = new Set(chosen("runtime").map(Number));
+    const outcomes = new Set(chosen("outcome")), shownColumns = columnsChosen();
     const wanted = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    const columns = data.runtimes.map((_, column) => column);
+    const columns = data.columns.map((_, column) => column);
     let shown = 0;
-    columns.forEach((column) => { head[column + 1].hidden = !runtimes.has(column); });
+    columns.forEach((column) => { head[column + 1].hidden = !shownColumns.has(column); });
     for (const { line, row, cells, text } of rows) {
       columns.forEach((column) => {
-        const hidden = !runtimes.has(column);
+        const hidden = !shownColumns.has(column);
         if (cells[column].hidden !== hidden) cells[column].hidden = hidden;
       });
-      const marks = columns.filter((column) => runtimes.has(column) && row.cells[column]).map((column) => row.cells[column].mark);
+      const marks = columns.filter((column) => shownColumns.has(column) && row.cells[column]).map((column) => row.cells[column].mark);
       const fits = (!area.value || row.area === area.value)
         && (outcomes.size === 0 || marks.some((mark) => outcomes.has(mark)))
         && (!get("differs").checked || differs(marks))
@@ -85,7 +93,7 @@
   const firstVisible = () => {
     for (let place = 0; place < rows.length; place++) {
       if (rows[place].line.hidden) continue;
-      for (let column = 0; column < data.runtimes.length; column++) {
+      for (let column = 0; column < data.columns.length; column++) {
         if (isShown(column) && buttonOf(place, column)) return buttonOf(place, column);
       }
     }
@@ -98,7 +106,7 @@
     while (times > 0) {
       place += down;
       column += right;
-      if (!rows[place] || column < 0 || column >= data.runtimes.length) break;
+      if (!rows[place] || column < 0 || column >= data.columns.length) break;
       if (rows[place].line.hidden || !isShown(column)) continue;
       const button = buttonOf(place, column);
       if (button) { found = button; times -= 1; }
@@ -164,7 +172,7 @@
     get("cell-where").textContent = `${row.file}:${row.line} · ${row.scenario}`;
     get("cell-claim").textContent = row.claim;
     get("cell-runtimes").replaceChildren(...switches(button, column));
-    const outcome = make("p", `${symbol} ${word} on ${data.runtimes[column]}`, `outcome ${cell.mark}`);
+    const outcome = make("p", `${symbol} ${word} on ${data.columns[column].name}`, `outcome ${cell.mark}`);
     outcome.append(make("small", `${cell.took} ms`));
     body.replaceChildren(outcome);
     if (cell.reason) part(body, cell.mark === "known_issue" ? "What is known" : "Why it was not measured", make("p", cell.reason));
@@ -186,8 +194,8 @@
     return made;
   };
 
-  // The same claim on the other runtimes.
-  const switches = (from, column) => data.runtimes.flatMap((name, other) => {
+  // The same claim in the other columns.
+  const switches = (from, column) => data.columns.flatMap(({ name }, other) => {
     const target = buttonOf(from.dataset.place, other);
     if (!target) return [];
     const cell = cellOf(target), button = make("button", `${WORDS[cell.mark][0]} ${name}`, cell.mark);

@@ -10,13 +10,13 @@ const WORDY: usize = 6;
 
 /// Claims as rows, in a `tbody` for each scenario.
 pub(super) fn table(matrix: &Matrix) -> String {
-    let wide = if matrix.runtimes.len() <= WORDY { " class=\"wordy\"" } else { "" };
+    let wide = if matrix.columns.len() <= WORDY { " class=\"wordy\"" } else { "" };
     let mut text = format!(
         "<table id=\"matrix\"{wide}>\n<caption class=\"unseen\">What became of each claim on each runtime</caption>\n"
     );
     text.push_str("<thead><tr><th scope=\"col\">Claim</th>");
-    for name in &matrix.runtimes {
-        let _ = write!(text, "<th scope=\"col\">{}</th>", html(name));
+    for column in &matrix.columns {
+        let _ = write!(text, "<th scope=\"col\">{}</th>", html(&column.name));
     }
     text.push_str("</tr></thead>\n");
     let mut last = None;
@@ -24,7 +24,7 @@ pub(super) fn table(matrix: &Matrix) -> String {
         let heading = row.heading();
         if last.as_ref() != Some(&heading) {
             text.push_str(if last.is_some() { "</tbody>\n" } else { "" });
-            scenario(&mut text, row, matrix.runtimes.len() + 1);
+            scenario(&mut text, row, matrix.columns.len() + 1);
             last = Some(heading);
         }
         claim(&mut text, number, row);
@@ -64,18 +64,19 @@ fn none() -> String {
 
 /// How many claims ended how on each runtime, with a bar.
 pub(super) fn numbers(matrix: &Matrix) -> String {
-    let many = if matrix.runtimes.len() > WORDY { " many" } else { "" };
+    let many = if matrix.columns.len() > WORDY { " many" } else { "" };
     let mut text = format!(
         "<table class=\"numbers{many}\">\n<caption class=\"unseen\">How many claims ended how on each runtime</caption>\n\
                     <thead><tr><th scope=\"col\">Runtime</th><td></td>"
     );
-    for mark in Mark::ALL {
+    let marks = matrix.counted();
+    for mark in &marks {
         let _ = write!(text, "<th scope=\"col\">{}</th>", mark.word());
     }
     text.push_str("</tr></thead>\n<tbody>\n");
-    for (column, name) in matrix.runtimes.iter().enumerate() {
-        let counts = Mark::ALL.map(|mark| (mark, matrix.count(column, mark)));
-        let _ = write!(text, "<tr><th scope=\"row\">{}</th><td>{}</td>", html(name), bar(&counts));
+    for (column, on) in matrix.columns.iter().enumerate() {
+        let counts: Vec<_> = marks.iter().map(|mark| (*mark, matrix.count(column, *mark))).collect();
+        let _ = write!(text, "<tr><th scope=\"row\">{}</th><td>{}</td>", html(&on.name), bar(&counts));
         for (mark, count) in counts {
             let class = if count == 0 { "zero" } else { mark.key() };
             let _ = write!(text, "<td class=\"{class}\">{count}</td>");

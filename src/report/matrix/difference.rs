@@ -36,9 +36,9 @@ pub struct Difference<'a> {
 impl<'a> Differences<'a> {
     /// Of the first two runtimes of a matrix; `None` if it has fewer.
     pub fn of(matrix: &'a Matrix) -> Option<Self> {
-        let [one, other, ..] = matrix.runtimes.as_slice() else { return None };
+        let [one, other, ..] = matrix.columns.as_slice() else { return None };
         let mut found = Self {
-            runtimes: [one, other],
+            runtimes: [&one.name, &other.name],
             differing: Vec::new(),
             alike: 0,
             broken: 0,

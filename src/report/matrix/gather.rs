@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::machine::Machine;
 use super::table::{About, Cell, Mark, Matrix, Row};
 use crate::engine::{Event, Outcome, Summary};
 use crate::judge::{Evidence, Observations, readings};
-use crate::plan::{Entry, Plan, Test};
+use crate::plan::{Column, Entry, Plan, Test};
 use crate::report::trouble;
 
 /// Puts together what became of each claim on each runtime.
@@ -16,39 +17,43 @@ pub struct Gather {
     matrix: Matrix,
     /// The row of each claim, by its name.
     rows: HashMap<String, usize>,
-    /// The folder of each row's spec.
-    folders: Vec<PathBuf>,
 }
 
 impl Gather {
-    /// For this plan; its columns are these runtimes, and further ones that specs name by themselves.
-    pub fn new(plan: &Plan, runtimes: &[&str]) -> Self {
+    /// For this plan with these columns, and further ones that specs name by themselves.
+    pub fn new(plan: &Plan, columns: &[Column]) -> Self {
         let mut gather = Self::default();
-        gather.matrix.runtimes = runtimes.iter().map(|name| (*name).to_owned()).collect();
+        gather.matrix.columns = columns.to_vec();
+        gather.matrix.machines = vec![Machine::here()];
+        gather.matrix.parts = plan.parts.iter().cloned().collect();
         for entry in &plan.entries {
-            let runtime = entry.runtime().name();
-            if !gather.matrix.runtimes.iter().any(|known| known == runtime) {
-                gather.matrix.runtimes.push(runtime.to_owned());
+            if gather.column(entry).is_none() {
+                gather.matrix.columns.push(entry.column());
             }
-            gather.add_row(entry.claim());
+            gather.add_row(entry);
         }
-        let columns = gather.matrix.runtimes.len();
+        let columns = gather.matrix.columns.len();
         gather.matrix.rows.iter_mut().for_each(|row| row.cells.resize(columns, None));
         gather
     }
 
-    fn add_row(&mut self, name: &str) {
+    fn column(&self, entry: &Entry) -> Option<usize> {
+        let (runtime, kernel) = (entry.runtime().name(), entry.kernel());
+        self.matrix.columns.iter().position(|column| column.is(runtime, kernel))
+    }
+
+    fn add_row(&mut self, entry: &Entry) {
+        let (name, place) = (entry.claim(), entry.number());
         if !self.rows.contains_key(name) {
             self.rows.insert(name.to_owned(), self.matrix.rows.len());
-            self.matrix.rows.push(Row { name: name.to_owned(), ..Row::default() });
-            self.folders.push(PathBuf::new());
+            self.matrix.rows.push(Row { name: name.to_owned(), place, ..Row::default() });
         }
     }
 
     /// Takes in what became of a test; with the end of the run the whole, and nothing more is taken in.
     pub fn hear(&mut self, event: &Event<'_>) -> Option<Matrix> {
         match event {
-            Event::Started { .. } => None,
+            Event::Started { .. } | Event::Begun { .. } => None,
             Event::Ended { entry, test, outcome, observed, took } => {
                 self.end(entry, *test, cell(*test, outcome, observed, *took));
                 None
@@ -58,45 +63,52 @@ impl Gather {
     }
 
     fn end(&mut self, entry: &Entry, test: Option<&Test>, cell: Cell) {
-        let runtime = entry.runtime().name();
-        let column = self.matrix.runtimes.iter().position(|name| name == runtime);
-        let (Some(place), Some(column)) = (self.rows.get(entry.claim()).copied(), column) else { return };
+        let place = self.rows.get(entry.claim()).copied();
+        let (Some(place), Some(column)) = (place, self.column(entry)) else { return };
         let row = &mut self.matrix.rows[place];
         row.cells[column] = Some(cell);
         if let (None, Some(test)) = (&row.about, test) {
             row.about = Some(about(test));
-            test.directory().clone_into(&mut self.folders[place]);
         }
     }
 
     fn finish(&mut self, summary: &Summary, took: Duration) -> Matrix {
         let mut matrix = std::mem::take(&mut self.matrix);
-        let known = || self.folders.iter().filter(|folder| !folder.as_os_str().is_empty());
-        let shared = shared(known().map(PathBuf::as_path));
-        for (row, folder) in matrix.rows.iter_mut().zip(&self.folders) {
-            if let Some(about) = &mut row.about {
-                about.area = area(folder, &shared);
-            }
-        }
+        areas(&mut matrix.rows);
         Matrix { summary: summary.clone(), took, ..matrix }
     }
 }
 
+/// Finds the area of each row.
+pub(in crate::report) fn areas(rows: &mut [Row]) {
+    let folder = |about: &About| Path::new(&about.file).parent().unwrap_or(Path::new("")).to_owned();
+    let folders: Vec<PathBuf> = rows
+        .iter()
+        .filter_map(|row| row.about.as_ref().filter(|about| !about.file.is_empty()))
+        .map(folder)
+        .collect();
+    let shared = shared(folders.iter().map(PathBuf::as_path));
+    for about in rows.iter_mut().filter_map(|row| row.about.as_mut()) {
+        about.area = area(&folder(about), &shared);
+    }
+}
+
 fn cell(test: Option<&Test>, outcome: &Outcome, observed: &Observations, took: Duration) -> Cell {
-    let reason = match outcome {
-        Outcome::Skipped(skip) => Some(format!("{}: {}", skip.need, skip.reason)),
-        Outcome::NotMeasured(reason) => Some(reason.clone()),
-        _ => None,
+    let (need, reason) = match outcome {
+        Outcome::Skipped(skip) => (Some(skip.need.clone()), Some(format!("{}: {}", skip.need, skip.reason))),
+        Outcome::NotMeasured(reason) => (None, Some(reason.clone())),
+        _ => (None, None),
     };
     let trouble = outcome.trouble();
     let draw = |test: &Test| trouble.map(|trouble| trouble::render(test, outcome.ended(), trouble, false));
     Cell {
         mark: Mark::of(outcome),
+        took,
+        need,
         reason,
         trouble: trouble.cloned(),
         drawn: test.and_then(draw),
         observed: test.map(|test| observed_of(test, observed)).unwrap_or_default(),
-        took,
     }
 }
 
@@ -104,7 +116,8 @@ fn observed_of(test: &Test, observed: &Observations) -> Vec<Evidence> {
     readings(test.claim().given.iter().chain(test.claim().steps.iter().flat_map(|step| &step.seen)), observed)
 }
 
-fn about(test: &Test) -> About {
+/// What the spec says of a test's claim; its area shows only beside others.
+pub(in crate::report) fn about(test: &Test) -> About {
     let (scenario, claim) = (test.scenario(), test.claim());
     let with_row =
         |name: &str, row: &str| if row.is_empty() { name.to_owned() } else { format!("{name} ({row})") };

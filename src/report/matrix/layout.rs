@@ -5,17 +5,22 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::between::BetweenKernels;
 use super::columns::Columns;
 use super::table::{Mark, Matrix, Row};
+use crate::report::visible::in_one_line;
 
 /// The whole, in lines of at most so many columns, with styles. Only a heading, which is a path and a sentence, may be longer.
 pub fn layout(matrix: &Matrix, width: usize) -> String {
     let sentences = matrix.rows.iter().map(|row| row.sentence().width()).max().unwrap_or(0);
-    let columns = Columns::new(&matrix.runtimes, INDENT + sentences, width);
+    let names: Vec<String> = matrix.columns.iter().map(|column| in_one_line(&column.name)).collect();
+    let columns = Columns::new(&names, INDENT + sentences, width);
     let (differing, alike): (Vec<&Row>, Vec<&Row>) = matrix.rows.iter().partition(|row| row.differs());
     let mut text = String::new();
     text.push_str(&key(&columns, width));
+    let between = BetweenKernels::of(matrix);
     section(&mut text, ["differs", "differ"], &differing, &columns, matrix);
+    kernels(&mut text, &between, width);
     section(&mut text, ["does not differ", "do not differ"], &alike, &columns, matrix);
     let _ = writeln!(text, "{}\n", legend(matrix, width));
     text.push_str(&numbers(matrix, &columns));
@@ -57,7 +62,7 @@ fn section(text: &mut String, verbs: [&str; 2], rows: &[&Row], columns: &Columns
     let _ = writeln!(text, "{bold}{}{bold:#}{}", padded(&title, columns.claim), columns.head());
     let mut last = None;
     for row in rows {
-        let heading = row.heading();
+        let heading = in_one_line(&row.heading());
         if last.as_ref() != Some(&heading) {
             let _ = writeln!(text, "{heading}");
             last = Some(heading);
@@ -67,8 +72,26 @@ fn section(text: &mut String, verbs: [&str; 2], rows: &[&Row], columns: &Columns
     text.push('\n');
 }
 
+/// What kernels do not agree on, claim by claim, and what was not measured on some of them.
+fn kernels(text: &mut String, between: &BetweenKernels<'_>, width: usize) {
+    let mut paragraph = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            let _ = writeln!(text, "{title}\n{}\n", lines.join("\n"));
+        }
+    };
+    let told = between.differing.iter().flat_map(|(row, sentences)| {
+        let below = |sentence: &String| wrap(&in_one_line(sentence), width.saturating_sub(INDENT));
+        let sentences = sentences.iter().flat_map(below).map(|line| format!("{}{line}", " ".repeat(INDENT)));
+        wrap(&in_one_line(row.sentence()), width).into_iter().chain(sentences).collect::<Vec<_>>()
+    });
+    paragraph("Where kernels differ:", told.collect());
+    let skipped =
+        between.skipped.iter().map(|(reason, count)| format!("  {count:>4} × {}", in_one_line(reason)));
+    paragraph("Not measured on some kernels:", skipped.collect());
+}
+
 fn line(text: &mut String, row: &Row, columns: &Columns) {
-    let mut parts = wrap(row.sentence(), columns.claim.saturating_sub(1)).into_iter();
+    let mut parts = wrap(&in_one_line(row.sentence()), columns.claim.saturating_sub(1)).into_iter();
     let first = parts.next().unwrap_or_default();
     let cells: String = (0..columns.labels.len()).map(|place| columns.cell(place, row.mark(place))).collect();
     let _ = writeln!(text, "{}{}", padded(&first, columns.claim), cells.trim_end());
@@ -124,7 +147,7 @@ pub(super) fn padded(text: &str, width: usize) -> String {
 pub(super) fn style(mark: Mark) -> Style {
     let color = match mark {
         Mark::Passed => AnsiColor::Green,
-        Mark::Failed | Mark::Broken => AnsiColor::Red,
+        Mark::Failed | Mark::Crashed | Mark::Broken => AnsiColor::Red,
         Mark::KnownIssue => AnsiColor::Magenta,
         Mark::Skipped | Mark::NotMeasured => AnsiColor::Yellow,
     };
@@ -133,13 +156,18 @@ pub(super) fn style(mark: Mark) -> Style {
 
 /// Its word in its colour, as wide as the widest of them.
 pub fn marked(mark: Mark) -> String {
+    marked_in(mark, mark.word(), Mark::WIDEST)
+}
+
+/// A word in the colour of a mark, in so many columns.
+pub fn marked_in(mark: Mark, word: &str, width: usize) -> String {
     let style = style(mark);
-    format!("{style}{:<1$}{style:#}", mark.word(), Mark::WIDEST)
+    format!("{style}{word:<width$}{style:#}")
 }
 
 /// What the marks mean, only those that are there.
 fn legend(matrix: &Matrix, width: usize) -> String {
-    let there = |mark: &Mark| (0..matrix.runtimes.len()).any(|column| matrix.count(column, *mark) > 0);
+    let there = |mark: &Mark| (0..matrix.columns.len()).any(|column| matrix.count(column, *mark) > 0);
     let mut parts: Vec<String> = Mark::ALL
         .into_iter()
         .filter(there)
@@ -156,11 +184,12 @@ fn legend(matrix: &Matrix, width: usize) -> String {
 fn numbers(matrix: &Matrix, columns: &Columns) -> String {
     let names = columns.names();
     let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let head = Mark::ALL.map(Mark::word).join("  ");
+    let marks = matrix.counted();
+    let head = marks.iter().map(|mark| mark.word()).collect::<Vec<_>>().join("  ");
     let mut text = format!("{}  {head}\n", " ".repeat(widest));
     for (column, name) in names.iter().enumerate() {
         text.push_str(&padded(name, widest));
-        for mark in Mark::ALL {
+        for mark in marks.iter().copied() {
             let count = matrix.count(column, mark);
             let style = if count == 0 { Style::new() } else { style(mark) };
             let _ = write!(text, "  {style}{count:>0$}{style:#}", mark.word().len());

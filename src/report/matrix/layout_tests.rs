@@ -1,35 +1,26 @@
 //! What a matrix looks like on a terminal.
 
-use std::time::Duration;
-
 use unicode_width::UnicodeWidthStr;
 
+use super::super::Column;
 use super::super::table::{About, Cell, Mark, Matrix, Row};
 use super::{layout, wrap};
-use Mark::{Broken, Failed, KnownIssue, NotMeasured, Passed, Skipped};
+use Mark::{Broken, Crashed, Failed, KnownIssue, NotMeasured, Passed, Skipped};
 
 fn row(scenario: &str, claim: &str, marks: &[Option<Mark>]) -> Row {
-    let cell = |mark: Mark| Cell {
-        mark,
-        reason: None,
-        trouble: None,
-        drawn: None,
-        observed: Vec::new(),
-        took: Duration::ZERO,
-    };
     let about = About {
         file: "specs/a.yaml".to_owned(),
         scenario: scenario.to_owned(),
         claim: claim.to_owned(),
         ..About::default()
     };
-    let cells = marks.iter().map(|mark| mark.map(cell)).collect();
-    Row { name: format!("{scenario}::{claim}"), about: Some(about), cells }
+    let cells = marks.iter().map(|mark| mark.map(Cell::of)).collect();
+    Row { name: format!("{scenario}::{claim}"), about: Some(about), cells, ..Row::default() }
 }
 
 fn matrix(runtimes: &[&str], rows: Vec<Row>) -> Matrix {
-    let runtimes = runtimes.iter().map(|name| (*name).to_owned()).collect();
-    Matrix { runtimes, rows, ..Matrix::default() }
+    let columns = runtimes.iter().map(|name| Column::new(name, None)).collect();
+    Matrix { columns, rows, ..Matrix::default() }
 }
 
 fn plain(matrix: &Matrix, width: usize) -> String {
@@ -109,4 +100,37 @@ fn sentences_are_wrapped_at_words() {
     check("one two three", 10, &["  one two", "    three"]);
     check("abcdefghij", 10, &["  abcdef", "    ghij"]);
     check("", 10, &["  "]);
+}
+
+#[test]
+fn a_crash_is_counted_only_where_there_is_one() {
+    let told = |mark| plain(&matrix(&["native"], vec![row("S", "holds", &[Some(mark)])]), 80);
+    assert!(!told(Broken).contains("crashed"));
+    let crashed = told(Crashed);
+    assert!(crashed.contains("†") && crashed.contains("passed  failed  crashed  broken  "), "{crashed}");
+}
+
+#[test]
+fn where_kernels_differ_stands_in_words() {
+    let rows = vec![
+        row("One", "differs", &[Some(Skipped), Some(Passed), Some(Failed)]),
+        row("One", "is alike", &[Some(Skipped), Some(Passed), Some(Passed)]),
+    ];
+    let kernels = ["5.10", "6.1.0-55", "6.1.0-56"].map(|kernel| Column::new("native", Some(kernel)));
+    let text = plain(&Matrix { columns: kernels.into(), rows, ..Matrix::default() }, 90);
+    let expected = "
+Where kernels differ:
+  differs
+    held on 6.1.0-55, fails on 6.1.0-56
+    not measured on 5.10: skipped
+
+Not measured on some kernels:
+     2 × 5.10: skipped
+
+1 of 2 claims does not differ ";
+    assert!(text.contains(expected), "{text}");
+    assert!(
+        text.contains(" native on 5.10 native on 6.1.0-55 native on 6.1.0-56")
+            || text.contains("a native on 5.10")
+    );
 }

@@ -1,4 +1,4 @@
-//! For people, of a run on several runtimes: the matrix, the numbers, then the evidence.
+//! For people, of a run on several runtimes or kernels: the matrix, the numbers, then the evidence.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -7,7 +7,7 @@ use super::gather::Gather;
 use super::layout::layout;
 use super::table::Matrix;
 use crate::engine::{Event, Listener};
-use crate::plan::Plan;
+use crate::plan::{Column, Plan};
 use crate::report::output::Output;
 use crate::report::progress::Progress;
 use crate::report::{pretty, terminal, trouble};
@@ -24,11 +24,11 @@ pub struct SideBySide {
 }
 
 impl SideBySide {
-    /// For this plan on these runtimes.
-    pub fn new(plan: &Plan, runtimes: &[&str]) -> Self {
+    /// For this plan with these columns.
+    pub fn new(plan: &Plan, columns: &[Column]) -> Self {
         let places = plan.entries.iter().enumerate();
         Self {
-            gather: Gather::new(plan, runtimes),
+            gather: Gather::new(plan, columns),
             evidence: BTreeMap::new(),
             places: places.map(|(place, entry)| (entry.name.clone(), place)).collect(),
             progress: Progress::new(plan.entries.len()),

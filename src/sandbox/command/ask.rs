@@ -1,10 +1,11 @@
 //! Asking a host command something, within bounds: of time, of what is read of it, and of how long what it starts may live.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
@@ -13,18 +14,38 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::sandbox::native::poison::VARIABLE;
-use crate::sandbox::nursery::MARK;
-use crate::sys::pipe;
+use crate::sandbox::nursery::{MARK, kill_marked};
+use crate::sys::{pipe, random_word};
 
 /// How long an answer may take, unless the runtime's file says otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whether anything was asked.
-static USED: AtomicBool = AtomicBool::new(false);
+/// The marks that commands were given: the run's and, where there was none yet, one of this process's own.
+static MARKS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Whether anything was asked, so that something may be left of it.
-pub(in crate::sandbox) fn was_used() -> bool {
-    USED.load(Ordering::Relaxed)
+/// Ends what commands have left behind: podman keeps a process for each user who has asked it anything.
+pub(in crate::sandbox) fn end_asked() {
+    let marks = MARKS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for mark in &marks {
+        kill_marked(mark);
+    }
+}
+
+/// By it what a command leaves behind is found at the end, or by a later run.
+fn mark() -> std::io::Result<String> {
+    static OWN: OnceLock<String> = OnceLock::new();
+    let of_run = std::env::var(VARIABLE).ok();
+    let random = || random_word().map_err(|failure| std::io::Error::from_raw_os_error(failure.errno));
+    let mark = match (of_run, OWN.get()) {
+        (Some(tag), _) => tag,
+        (None, Some(own)) => own.clone(),
+        (None, None) => {
+            let own = random()?;
+            OWN.get_or_init(|| own).clone()
+        }
+    };
+    MARKS.lock().unwrap_or_else(PoisonError::into_inner).insert(mark.clone());
+    Ok(mark)
 }
 
 /// The longest answer, and the longest complaint that is shown.
@@ -107,9 +128,7 @@ fn run(argv: &[String], input: Option<File>, patience: Duration, apart: bool) ->
     if apart {
         crate::sys::mount_apart(&mut command);
     }
-    // By the mark of the run, if there is one, what it leaves behind is found at the run's end, or by a later run.
-    command.envs(std::env::var_os(VARIABLE).map(|tag| (MARK, tag)));
-    USED.store(true, Ordering::Relaxed);
+    command.env(MARK, mark()?);
     let mut child = command.spawn()?;
     let end = wait(&mut child, Instant::now() + patience, &[&output, &complaint])?;
     let complaint = start_of(&written(&mut complaint)?);
@@ -171,9 +190,16 @@ mod tests {
         let script = format!("sleep 600 & echo $! > {}; wait", list.display());
         let error = shell(&script, patience).unwrap_err();
         assert_eq!(error, format!("`sh -c {script}`: did not end within 300ms"));
-        let pid = std::fs::read_to_string(list).unwrap();
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z ") || state.contains(") X "), "{state}");
+        let pid = std::fs::read_to_string(list).unwrap().trim().parse().unwrap();
+        assert!(ends_within(pid, PATIENCE), "{pid} was not killed");
+    }
+
+    /// Who is killed ends soon, and not at once.
+    fn ends_within(pid: i32, patience: Duration) -> bool {
+        match pidfd_open(rustix::process::Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) {
+            Ok(pidfd) => pipe::wait(&pidfd, PollFlags::POLLIN, Instant::now() + patience).unwrap(),
+            Err(error) => error == rustix::io::Errno::SRCH,
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(in crate::sandbox) fn by_name(name: &str) -> Option<&'static CommandLine> {
     let path = PathBuf::from(format!("{name}.yaml"));
     #[expect(clippy::panic, reason = "it comes with the program, and is read in the tests")]
     let definition = decode(&path, Some(text)).unwrap_or_else(|problems| panic!("{problems}"));
-    Some(keep(definition))
+    Some(keep(definition, None))
 }
 
 /// Adds the runtime that a file describes. One of the same name takes the place of that which comes with airtight.
@@ -58,7 +58,7 @@ pub(in crate::sandbox) fn by_name(name: &str) -> Option<&'static CommandLine> {
 /// # Errors
 /// Everything that is wrong with the file.
 pub(in crate::sandbox) fn add(path: &Path) -> Result<&'static str, Problems> {
-    decode(path, None).map(|definition| keep(definition).name())
+    decode(path, None).map(|definition| keep(definition, Some(path)).name())
 }
 
 /// Ends what a run has left with the daemons of those that it has used.
@@ -96,9 +96,9 @@ fn decode(path: &Path, text: Option<&str>) -> Result<Definition, Problems> {
     load_as(path, text, "runtime", review)
 }
 
-fn keep(definition: Definition) -> &'static CommandLine {
+fn keep(definition: Definition, file: Option<&Path>) -> &'static CommandLine {
     let name = definition.runtime.0.clone();
-    let runtime: &'static CommandLine = Box::leak(Box::new(CommandLine::new(definition)));
+    let runtime: &'static CommandLine = Box::leak(Box::new(CommandLine::new(definition, file)));
     read().insert(name, runtime);
     runtime
 }

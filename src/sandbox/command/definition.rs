@@ -7,6 +7,9 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
 use super::ask::PATIENCE;
+use super::in_vm::InVm;
+use super::known::KnownIssue;
+use super::unprivileged::Unprivileged;
 use super::words::Word;
 use crate::spec::{Namespace, Settings, Span};
 
@@ -28,9 +31,14 @@ pub(super) struct Definition {
     pub(super) programs: Vec<String>,
     /// How its version is read.
     pub(super) version: Version,
-    /// What it needs of who runs it.
+    /// What it needs of who runs it, unless `unprivileged` says what is otherwise for an ordinary user.
     #[serde(default)]
     pub(super) needs: Vec<Need>,
+    /// What is otherwise for an ordinary user.
+    pub(super) unprivileged: Option<Unprivileged>,
+    /// What it has of the host where it is run in a VM, besides `program` and `programs`.
+    #[serde(default)]
+    pub(super) vm: InVm,
     /// Why it is not tried by airtight's own tests, if it is not.
     pub(super) untested: Option<String>,
     /// In what form it takes a root filesystem.
@@ -39,11 +47,12 @@ pub(super) struct Definition {
     /// that one.
     #[serde(default)]
     pub(super) copies_root: bool,
-    /// Prints or writes the `config.json` of a bundle that it makes by itself; its working directory is the bundle.
+    /// Writes the `config.json` that it makes by itself into `{bundle}`, or prints it.
     pub(super) bundle: Option<Vec<Word>>,
     /// How an engine is given an image.
     pub(super) image: Option<ImageStore>,
-    /// Mounts of the host that it must not see: they are unmounted in its own mount namespace.
+    /// Mounts of the host that it must not see: they are unmounted in its own mount namespace or, where they are not an ordinary user's to
+    /// unmount, hidden under an empty directory.
     #[serde(default)]
     pub(super) unmount: Vec<String>,
     /// Directories and, without a slash at their end, empty files that it needs in a root filesystem, and makes in none.
@@ -83,6 +92,9 @@ pub(super) struct Definition {
     /// What it does that a reader would not expect.
     #[serde(default)]
     pub(super) quirks: Vec<String>,
+    /// What it is known not to give.
+    #[serde(default)]
+    pub(super) known_issues: Vec<KnownIssue>,
 }
 
 /// How a version is read.
@@ -100,7 +112,7 @@ pub(super) struct Version {
 pub(super) struct Name(pub(super) String);
 
 /// The names that airtight gives itself.
-const TAKEN: [&str; 6] = ["native", "none", "all", "exit-0", "exit-1", "liar"];
+const TAKEN: [&str; 7] = ["native", "none", "all", "attached", "exit-0", "exit-1", "liar"];
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -130,9 +142,10 @@ impl std::fmt::Display for Name {
 pub(super) struct Pattern(pub(super) Regex);
 
 impl Definition {
-    /// How long it may take to answer.
+    /// How long it may take to answer. A VM's processor is emulated, by a host that may have others to serve.
     pub(super) fn patience(&self) -> Duration {
-        self.patience.map_or(PATIENCE, |Span(patience)| patience)
+        let patience = self.patience.map_or(PATIENCE, |Span(patience)| patience);
+        patience.saturating_mul(if crate::vm::is_guest() { 10 } else { 1 })
     }
 
     /// How long it may take to take an image.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::ask::ask;
 use super::bundle;
 use super::definition::{Definition, Rootfs};
+use super::engine;
 use super::found::{self, Found, Sought};
 use super::luggage::luggage;
 use super::report::Asking;
@@ -28,15 +29,16 @@ pub(super) fn door(
     runtime: &Process,
     agent: Option<&Found>,
 ) -> Result<Box<dyn Door>, StartError> {
+    let delete = deletion(definition, &values)?;
     let Some(words) = definition.exec.clone() else {
-        return agent.map_or_else(
+        let inner = agent.map_or_else(
             || Ok(Box::new(Unentered) as _),
-            |agent| Ok(NativeDoor::found(&as_found(agent.pid), agent.pid)?),
-        );
+            |agent| NativeDoor::found(&as_found(agent.pid), agent.pid),
+        )?;
+        return Ok(Box::new(Deleting { inner, delete, patience: definition.patience() }));
     };
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
-    let delete = deletion(definition, &values)?;
     let asking = Arc::new(Asking {
         forms: definition.reports.clone(),
         values: values.clone(),
@@ -49,9 +51,10 @@ pub(super) fn door(
     Ok(Box::new(OwnDoor { words, values, beside, first, part, brought, delete, patience, trial, asking }))
 }
 
-/// What ends a sandbox, and removes what a daemon keeps of it.
-pub(super) fn deletion(definition: &Definition, values: &Values) -> Result<Option<Vec<String>>, Cannot> {
-    definition.delete.as_ref().map(|words| fill(words, values)).transpose()
+/// The command lines that end a sandbox, and remove what a daemon keeps of it: the container, and an image that is of no use without it.
+pub(super) fn deletion(definition: &Definition, values: &Values) -> Result<Vec<Vec<String>>, Cannot> {
+    let container = definition.delete.as_ref().map(|words| fill(words, values)).transpose()?;
+    Ok(container.into_iter().chain(engine::removal(definition, values)?).collect())
 }
 
 /// What an agent that this runtime starts runs.
@@ -71,7 +74,7 @@ struct OwnDoor {
     /// What its further processes are a part of.
     part: Part,
     brought: Brought,
-    delete: Option<Vec<String>>,
+    delete: Vec<Vec<String>>,
     patience: Duration,
     trial: Arc<Trial>,
     asking: Arc<Asking>,
@@ -114,8 +117,32 @@ impl Door for OwnDoor {
     }
 
     fn close(&self) {
-        // What is left of it is swept by the next run.
-        let _ = self.delete.as_ref().map(|argv| ask(argv, None, self.patience));
+        delete(&self.delete, self.patience);
+    }
+}
+
+/// What is left of it is swept by the next run.
+pub(super) fn delete(lines: &[Vec<String>], patience: Duration) {
+    for argv in lines {
+        let _ = ask(argv, None, patience);
+    }
+}
+
+/// A door past the runtime, which is to put away what it keeps nevertheless.
+#[derive(Debug)]
+struct Deleting {
+    inner: Box<dyn Door>,
+    delete: Vec<Vec<String>>,
+    patience: Duration,
+}
+
+impl Door for Deleting {
+    fn enter(&self, nursery: &Nursery, role: &Role, streams: [i32; 3]) -> Result<Process, NurseryError> {
+        self.inner.enter(nursery, role, streams)
+    }
+
+    fn close(&self) {
+        delete(&self.delete, self.patience);
     }
 }
 

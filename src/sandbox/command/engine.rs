@@ -11,11 +11,17 @@ use sha2::{Digest, Sha256};
 
 use super::ask::{AskError, ask};
 use super::definition::{Definition, Form, ImageStore};
+use super::planted::planted_archive;
 use super::words::{Values, fill};
 use crate::image::{cache_folder, hex};
+use crate::sandbox::runtime::Cannot;
+use crate::spec::Plant;
 
 /// What every image that airtight gives to an engine is called, before its digest.
 const REPOSITORY: &str = "airtight";
+
+/// What the tag of an image begins with that was planted.
+const PLANTED: &str = "planted-";
 
 /// What every container is called, before the tag of its run.
 pub(super) const CONTAINER: &str = "airtight-";
@@ -45,6 +51,36 @@ pub(super) fn import(
         .clone()
 }
 
+/// What an image is called that was planted for one sandbox, whose it is alone.
+pub(super) fn planted_name(sandbox: &str) -> String {
+    format!("{REPOSITORY}:{PLANTED}{}", sandbox.strip_prefix(CONTAINER).unwrap_or(sandbox))
+}
+
+/// Gives the engine an image with what is planted in it. It is removed with the sandbox.
+pub(super) fn import_planted(
+    definition: &Definition,
+    store: &ImageStore,
+    rootfs: &Path,
+    planted: &[Plant],
+    values: &Values,
+) -> Result<(), String> {
+    let archive = planted_archive(rootfs, planted)
+        .map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
+    let name = values.get("image").unwrap_or_default().to_owned();
+    import_archive(definition, store, archive, &name, values).inspect_err(|_| {
+        // There may be a part of it.
+        let _ = fill(&store.remove, values).map(|argv| ask(&argv, None, definition.patience()));
+    })
+}
+
+/// The words that remove the image of a sandbox, if it was planted for it.
+pub(super) fn removal(definition: &Definition, values: &Values) -> Result<Option<Vec<String>>, Cannot> {
+    let planted =
+        values.get("image").is_some_and(|name| name.starts_with(&format!("{REPOSITORY}:{PLANTED}")));
+    let store = definition.image.as_ref().filter(|_| planted);
+    store.map(|store| fill(&store.remove, values)).transpose()
+}
+
 fn import_now(
     definition: &Definition,
     store: &ImageStore,
@@ -59,12 +95,24 @@ fn import_now(
         Err(AskError::Failed(..)) => {}
         Err(other) => return Err(other.to_string()),
     }
+    let archive = archive(rootfs).map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
+    import_archive(definition, store, archive, &image_name(rootfs), values)
+}
+
+fn import_archive(
+    definition: &Definition,
+    store: &ImageStore,
+    rootfs: File,
+    name: &str,
+    values: &Values,
+) -> Result<(), String> {
     let archive = match store.form {
-        Form::Rootfs => archive(rootfs),
-        Form::Docker => archive(rootfs).and_then(|layer| docker_archive(layer, &image_name(rootfs))),
+        Form::Rootfs => Ok(rootfs),
+        Form::Docker => docker_archive(rootfs, name),
     };
-    let archive = archive.map_err(|error| format!("cannot archive {}: {error}", rootfs.display()))?;
-    let imported = ask(&words(&store.import)?, Some(archive), definition.patience_for_images());
+    let archive = archive.map_err(|error| format!("cannot make an archive of {name}: {error}"))?;
+    let words = fill(&store.import, values).map_err(|cannot| cannot.reason)?;
+    let imported = ask(&words, Some(archive), definition.patience_for_images());
     imported.map(drop).map_err(|error| error.to_string())
 }
 
@@ -138,6 +186,26 @@ pub(super) fn sweep(definition: &Definition, values: &Values, belongs: impl Fn(&
     }
 }
 
+/// Removes the images that were planted for sandboxes of the runs with these tags.
+pub(super) fn sweep_images(definition: &Definition, values: &Values, belongs: impl Fn(&str) -> bool) {
+    let Some(store) = &definition.image else { return };
+    let patience = definition.patience();
+    let listed = fill(&store.list, values).ok().and_then(|argv| ask(&argv, None, patience).ok());
+    let text = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
+    let ours = text.lines().filter_map(|line| line.trim().rsplit('/').next());
+    for name in ours.filter(|name| planted_for(name).is_some_and(&belongs)) {
+        // What cannot be removed now is tried again by the next run.
+        let _ =
+            fill(&store.remove, &values.clone().with("image", name)).map(|argv| ask(&argv, None, patience));
+    }
+}
+
+/// Of `airtight:planted-TAG.cN`.
+fn planted_for(image: &str) -> Option<&str> {
+    let rest = image.strip_prefix(REPOSITORY)?.strip_prefix(':')?.strip_prefix(PLANTED)?;
+    rest.split_once('.').map(|(tag, _)| tag)
+}
+
 /// Of `airtight-TAG.cN`.
 fn tag_of(name: &str) -> Option<&str> {
     name.strip_prefix(CONTAINER).and_then(|rest| rest.split_once('.')).map(|(tag, _)| tag)
@@ -160,4 +228,19 @@ pub(super) fn remove_images(
     let ours = names.filter(|name| name.starts_with(&format!("{REPOSITORY}:")));
     ours.map(|name| told(&store.remove, &values.clone().with("image", name)).map(|_| name.to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_run_of_an_image_or_a_container_is_in_its_name() {
+        let name = planted_name("airtight-12-ab.c3");
+        assert_eq!(name, "airtight:planted-12-ab.c3");
+        assert_eq!(planted_for(&name), Some("12-ab"));
+        assert_eq!(planted_for("airtight:0123456789abcdef"), None);
+        assert_eq!(tag_of("airtight-12-ab.c3"), Some("12-ab"));
+        assert_eq!(tag_of("other-12-ab.c3"), None);
+    }
 }

@@ -28,6 +28,10 @@ pub(super) fn manual(definition: &Definition) -> String {
         let words: Vec<String> = form.run.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "  report   {name}: {}", words.join(" "));
     }
+    let in_vm: Vec<&str> = definition.vm.brought().collect();
+    if !in_vm.is_empty() {
+        let _ = writeln!(text, "  in a VM  with {}", in_vm.join(", "));
+    }
     for (what, why) in &definition.cannot {
         let _ = writeln!(text, "  cannot   {what}: {why}");
     }
@@ -35,6 +39,9 @@ pub(super) fn manual(definition: &Definition) -> String {
     let _ = writeln!(text, "  profile hardened: {hardened}");
     for quirk in &definition.quirks {
         let _ = writeln!(text, "  - {quirk}");
+    }
+    for issue in &definition.known_issues {
+        let _ = writeln!(text, "  known    {issue}");
     }
     if let Some(reason) = &definition.untested {
         let _ = writeln!(text, "  not tried by airtight's own tests: {reason}");

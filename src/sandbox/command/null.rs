@@ -28,11 +28,16 @@ impl Runtime for Null {
         false
     }
 
-    fn check(&self, _: &Settings) -> Result<(), Cannot> {
+    /// A link that is planted would be one of the host's.
+    fn check(&self, settings: &Settings) -> Result<(), Cannot> {
+        if settings.are_hostile() {
+            return Err(Cannot::because("without a sandbox there is no image to plant anything in"));
+        }
         Ok(())
     }
 
     fn start(&self, nursery: &Nursery, order: &Order<'_>) -> Result<Sandbox, StartError> {
+        self.check(order.settings)?;
         let streams = Streams::new()?;
         let poisoned = order.settings.launcher == Some(Launcher::Poisoned);
         match order.first {

@@ -4,6 +4,7 @@
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use nix::unistd::{Gid, Uid};
 use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
@@ -75,6 +76,7 @@ impl Config<'_> {
             flags: _,
             launcher: _,
             profile: _,
+            planted: _,
             new,
             user,
             hostname,
@@ -92,6 +94,7 @@ impl Config<'_> {
             sysctls,
             network,
         } = settings;
+        self.refused(settings)?;
         new.iter().try_for_each(|new| self.namespaces(new))?;
         if let Some(user) = user {
             self.user(user);
@@ -135,8 +138,40 @@ impl Config<'_> {
         if let Some(network) = network {
             self.network(*network);
         }
+        self.has_network_of(sysctls.iter().flatten().map(|(name, _)| name))?;
+        self.fit_map();
         self.fit_namespaces(hostname.is_some());
         Ok(())
+    }
+
+    /// Says which parameters would be the host's: those of a network that is not its own. What it has by itself is known once it was asked.
+    fn has_network_of<'n>(&mut self, mut names: impl Iterator<Item = &'n String>) -> Said {
+        let definition = self.bundle.definition;
+        let namespaces = self.list("/linux/namespaces");
+        let shares =
+            !namespaces.is_empty() && !namespaces.iter().any(|namespace| namespace["type"] == "network");
+        match names.find(|name| shares && name.starts_with("net.")) {
+            None => Ok(()),
+            Some(name) => Err(Cannot::because(format!(
+                "{} cannot set `sysctls`: `{name}` is the host's without a network namespace",
+                definition.runtime
+            ))),
+        }
+    }
+
+    /// An ordinary user has one id to map. A runtime that is told none would take those of /etc/subuid, which are none here.
+    fn fit_map(&mut self) {
+        let is_new = self.list("/linux/namespaces").iter().any(|namespace| namespace["type"] == "user");
+        if Uid::effective().is_root() || !is_new {
+            return;
+        }
+        let own = [("uidMappings", Uid::effective().as_raw()), ("gidMappings", Gid::effective().as_raw())];
+        for (name, id) in own {
+            let map = self.list(&format!("/linux/{name}"));
+            if map.is_empty() {
+                map.push(json!({ "containerID": 0, "hostID": id, "size": 1 }));
+            }
+        }
     }
 
     /// Without a namespace of its own a sandbox cannot have what belongs to it: its name is the host's, and in a user namespace `/sys` and
@@ -156,6 +191,30 @@ impl Config<'_> {
                 self.take_from_host(target);
             }
         }
+    }
+
+    /// Says what cannot be set at all. A configuration has a place for everything: whether the runtime does it is for its file to say.
+    fn refused(&self, settings: &Settings) -> Said {
+        let user = settings.user.as_ref().is_some_and(|user| user.uid.is_some() || user.gid.is_some());
+        let set = [
+            ("user", user),
+            ("hostname", settings.hostname.is_some()),
+            ("env", settings.env.is_some()),
+            ("cwd", settings.cwd.is_some()),
+            ("capabilities", settings.capabilities.is_some()),
+            ("no_new_privs", settings.no_new_privs.is_some()),
+            ("seccomp", settings.seccomp.is_some()),
+            ("root", settings.root.is_some()),
+            ("mounts", settings.mounts.is_some()),
+            ("mask", settings.mask.is_some()),
+            ("read_only", settings.read_only.is_some()),
+            ("devices", settings.devices.is_some()),
+            ("sysctls", settings.sysctls.is_some()),
+            ("network", settings.network.is_some()),
+        ];
+        let definition = self.bundle.definition;
+        let refused = set.iter().find(|(name, set)| *set && definition.cannot.contains_key(*name));
+        refused.map_or(Ok(()), |(name, _)| Err(cannot(definition, name)))
     }
 
     /// What is mounted at the target is what the host has there, if it has anything.
@@ -247,7 +306,17 @@ impl Config<'_> {
         let source = source.map_or_else(|| kind.to_owned(), |source| source.to_string_lossy().into_owned());
         let entry =
             json!({ "destination": mount.target, "type": kind, "source": source, "options": options });
-        self.list("/mounts").push(entry);
+        self.put_mount(entry);
+    }
+
+    /// What is asked for takes the place of what the runtime would mount there: over a `/sys` no second one can be mounted, and of two
+    /// file systems the lower could be uncovered.
+    fn put_mount(&mut self, entry: Value) {
+        let mounts = self.list("/mounts");
+        match mounts.iter_mut().find(|mount| mount["destination"] == entry["destination"]) {
+            Some(mount) => *mount = entry,
+            None => mounts.push(entry),
+        }
     }
 
     /// It is made, and the cgroup lets it be used.

@@ -69,12 +69,14 @@ impl CommandLine {
         if self.swept.get().is_some() {
             let values = self.values(&Place::new(Path::new("/"), "airtight"));
             engine::sweep(&self.definition, &values, |of| of == tag);
+            engine::sweep_images(&self.definition, &values, |of| of == tag);
         }
     }
 
     /// Removes what runs have left that have died.
     pub(super) fn sweep(&self, values: &Values) {
         engine::sweep(&self.definition, values, |tag| !run_directory::is_alive(tag));
+        engine::sweep_images(&self.definition, values, |tag| !run_directory::is_alive(tag));
         cgroup::sweep_those_of_the_dead(run_directory::is_alive);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use nix::unistd::Uid;
 use serde_json::Value;
 
 use super::ask::ask;
@@ -26,13 +27,24 @@ impl Reporter for Asking {
         let form = self.forms.get(name).ok_or_else(|| self.unknown(name))?;
         let mut argv = fill(&form.run, &self.values).map_err(|cannot| cannot.reason)?;
         if let Some(pid) = self.beside {
-            argv.splice(..0, ["nsenter".to_owned(), format!("--mount=/proc/{pid}/ns/mnt"), "--".to_owned()]);
+            argv.splice(..0, beside(pid));
         }
         let said = ask(&argv, None, self.patience).map_err(|error| error.to_string())?;
         let said =
             String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
         read(form, said).map_err(|error| format!("`{}` did not print JSON: {error}", argv.join(" ")))
     }
+}
+
+/// What runs a command line in the mount namespace of a launcher; and first in the user namespace that this belongs to, if it has one of its
+/// own.
+fn beside(pid: i32) -> Vec<String> {
+    let mut words = vec!["nsenter".to_owned()];
+    if !Uid::effective().is_root() {
+        words.extend([format!("--user=/proc/{pid}/ns/user"), "--preserve-credentials".to_owned()]);
+    }
+    words.extend([format!("--mount=/proc/{pid}/ns/mnt"), "--".to_owned()]);
+    words
 }
 
 impl Asking {

@@ -1,9 +1,12 @@
 //! What is wrong with a runtime's file although each of its keys has a value of the right kind: placeholders where they stand for nothing,
 //! and keys that do not fit together.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::definition::{Definition, Rootfs};
+use super::definition::{Definition, Rootfs, Spellings};
+use super::in_vm::InVm;
+use super::unprivileged::Unprivileged;
 use super::words;
 use crate::spec::{Down, Fault, Namespace, one_of};
 
@@ -75,6 +78,9 @@ const SETTINGS: [(&str, &[&str]); 15] = [
     ("network", &[]),
 ];
 
+/// What is otherwise for an ordinary user, which has keys of the same names.
+const UNPRIVILEGED: &str = "unprivileged";
+
 /// The names of limits.
 const LIMITS: [&str; 10] =
     ["memory", "pids", "cpu", "nofile", "nproc", "core", "fsize", "stack", "memlock", "address_space"];
@@ -116,7 +122,9 @@ impl Review<'_> {
 
     fn word(&mut self, word: &str, path: &[Down]) {
         let keys: Vec<&str> = path.iter().filter_map(key).collect();
-        let Some(known) = self.meanings(&keys) else { return };
+        // What is otherwise for an ordinary user has the same words.
+        let meant = keys.strip_prefix(&[UNPRIVILEGED]).unwrap_or(&keys);
+        let Some(known) = self.meanings(meant) else { return };
         for name in words::placeholders(word) {
             if !known.contains(&name) {
                 let known: Vec<String> = known.iter().map(|name| format!("{{{name}}}")).collect();
@@ -165,11 +173,22 @@ impl Review<'_> {
             "image",
             "`rootfs: imported`: how the engine is given the image",
         );
-        let spelled = self.file.get("settings").is_some();
-        if form == Rootfs::Bundle && spelled {
-            let help = "take it away: with `rootfs: bundle` the settings are written to its config.json";
-            self.at_key(&["settings"], "`settings` has no use with `rootfs: bundle`", help);
+        if form != Rootfs::Bundle && self.has(&[UNPRIVILEGED, "bundle"]) {
+            let help =
+                "it goes with `rootfs: bundle`: what makes the config.json that the settings are written to";
+            self.at_key(&[UNPRIVILEGED, "bundle"], "`bundle` has no use with another form of `rootfs`", help);
         }
+        for place in [&["settings"][..], &[UNPRIVILEGED, "settings"]] {
+            if form == Rootfs::Bundle && self.has(place) {
+                let help = "take it away: with `rootfs: bundle` the settings are written to its config.json";
+                self.at_key(place, "`settings` has no use with `rootfs: bundle`", help);
+            }
+        }
+    }
+
+    /// Whether the file has a key at this place.
+    fn has(&self, place: &[&str]) -> bool {
+        place.iter().try_fold(self.file, |value, key| value.get(key)).is_some()
     }
 
     fn belongs(&mut self, needed: bool, there: bool, name: &str, with: &str) {
@@ -190,28 +209,38 @@ impl Review<'_> {
 
     /// Without these its command lines would run something else, or nothing.
     fn needs(&mut self) {
-        let Definition { rootfs, exec, list, delete, settings, .. } = self.definition;
+        let Definition { rootfs, exec, list, delete, settings, unprivileged, .. } = self.definition;
         let form = *rootfs;
         let runs = if form == Rootfs::Bundle { "bundle" } else { "command" };
-        self.lacks("run", runs, &["run"]);
-        if exec.is_some() {
-            self.lacks("exec", "command", &["exec"]);
-        }
-        match form {
-            Rootfs::Directory => self.lacks("run", "rootfs", &["run", "settings.root"]),
-            Rootfs::Imported => {
-                self.lacks("run", "image", &["run"]);
-                self.lacks("run", "agent", &["run"]);
+        let unprivileged = unprivileged.as_ref();
+        let settings = [Some(settings), unprivileged.map(|otherwise| &otherwise.settings)];
+        let root = settings.into_iter().flatten().filter_map(|settings| settings.root.as_ref());
+        let mut words =
+            root.flat_map(|root| [Some(&root.unset), root.read_only.as_ref(), root.writable.as_ref()]);
+        let says_root = words.any(|words| words.is_some_and(|words| !words.is_empty()));
+        let spells = self.has(&["settings"]) || self.has(&[UNPRIVILEGED, "settings"]);
+        let own = unprivileged.is_some_and(|otherwise| otherwise.run.is_some());
+        for run in [Some(&["run"][..]), own.then_some(&[UNPRIVILEGED, "run"])].into_iter().flatten() {
+            self.lacks(run, runs, &[]);
+            match form {
+                Rootfs::Directory => {
+                    self.lacks(run, "rootfs", &[&["settings", "root"], &[UNPRIVILEGED, "settings", "root"]]);
+                }
+                Rootfs::Imported => {
+                    self.lacks(run, "image", &[]);
+                    self.lacks(run, "agent", &[]);
+                }
+                Rootfs::Bundle => {}
             }
-            Rootfs::Bundle => {}
+            if form != Rootfs::Bundle && spells {
+                self.lacks(run, "settings", &[]);
+            }
+            if says_root {
+                self.lacks(run, "root", &[]);
+            }
         }
-        if form != Rootfs::Bundle && self.file.get("settings").is_some() {
-            self.lacks("run", "settings", &["run"]);
-        }
-        let root = settings.root.clone().unwrap_or_default();
-        let words = [Some(root.unset), root.read_only, root.writable];
-        if words.iter().flatten().any(|words| !words.is_empty()) {
-            self.lacks("run", "root", &["run"]);
+        if exec.is_some() {
+            self.lacks(&["exec"], "command", &[]);
         }
         if list.is_some() && delete.is_none() {
             self.at_key(
@@ -222,46 +251,58 @@ impl Review<'_> {
         }
     }
 
-    /// Holds that a placeholder is in the words of `key`, or of the others, each a path.
-    fn lacks(&mut self, key: &str, name: &str, places: &[&str]) {
+    /// Holds that a placeholder is in the words at `place`, or of one of the others.
+    fn lacks(&mut self, place: &[&str], name: &str, others: &[&[&str]]) {
         let placeholder = format!("{{{name}}}");
-        let is_there = |place: &&str| {
-            let value = self.file.pointer(&format!("/{}", place.replace('.', "/")));
+        let is_there = |place: &&[&str]| {
+            let value = place.iter().try_fold(self.file, |value, key| value.get(key));
             value.is_some_and(|value| value.to_string().contains(&placeholder))
         };
-        if !places.iter().any(is_there) {
-            let message = format!("`{key}` lacks `{placeholder}`");
-            self.fault(&at(&[key]), message, format!("write `'{placeholder}'` where it belongs"));
+        if !others.iter().chain([&place]).any(is_there) {
+            let message = format!("`{}` lacks `{placeholder}`", place.join("."));
+            self.fault(&at(place), message, format!("write `'{placeholder}'` where it belongs"));
         }
     }
 
     /// Names that the format itself does not hold to a list.
     fn names(&mut self) {
-        for name in self.definition.settings.limits.keys().filter(|name| !LIMITS.contains(&name.as_str())) {
-            self.at_key(
-                &["settings", "limits", name],
-                &format!("unknown limit `{name}`"),
-                &one_of(name, LIMITS),
-            );
+        let Definition { settings, cannot, unprivileged, .. } = self.definition;
+        self.names_of(&[], settings, cannot);
+        if let Some(Unprivileged { settings, cannot, .. }) = unprivileged {
+            self.names_of(&[UNPRIVILEGED], settings, cannot);
         }
-        for what in self.definition.cannot.keys() {
+    }
+
+    /// Those below a place.
+    fn names_of(&mut self, place: &[&str], settings: &Spellings, cannot: &IndexMap<String, String>) {
+        let below = |keys: &[&str]| [place, keys].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let mut wrong = Vec::new();
+        for name in settings.limits.keys().filter(|name| !LIMITS.contains(&name.as_str())) {
+            let place = below(&["settings", "limits", name]);
+            wrong.push((place, format!("unknown limit `{name}`"), one_of(name, LIMITS)));
+        }
+        for what in cannot.keys() {
             if let Err(help) = setting(what) {
-                self.at_key(&["cannot", what], &format!("unknown setting `{what}`"), &help);
+                wrong.push((below(&["cannot", what]), format!("unknown setting `{what}`"), help));
             }
         }
-        let new = self.definition.settings.new.clone().unwrap_or_default();
+        let new = settings.new.clone().unwrap_or_default();
         for (key, map) in [("without", &new.without), ("with", &new.with)] {
             for namespace in map.keys().filter(|namespace| new.always.contains(namespace)) {
                 let name = namespace.name();
                 let message = format!("`{name}` is among those that are always there");
-                self.at_key(&["settings", "new", key, name], &message, "take it from `always`, or from here");
+                let help = "take it from `always`, or from here".to_owned();
+                wrong.push((below(&["settings", "new", key, name]), message, help));
             }
+        }
+        for (place, message, help) in wrong {
+            self.at_key(&place.iter().map(String::as_str).collect::<Vec<_>>(), &message, &help);
         }
     }
 
     /// Values that no runtime could do with.
     fn values(&mut self) {
-        let Definition { version, unmount, places, files, patience, .. } = self.definition;
+        let Definition { version, unmount, places, patience, .. } = self.definition;
         if version.matches.0.captures_len() < 2 {
             let message = format!("`{}` has no group", version.matches.0.as_str());
             self.fault(
@@ -277,18 +318,49 @@ impl Review<'_> {
                 "write `10s`".to_owned(),
             );
         }
-        for (key, paths) in [("unmount", unmount), ("places", places)] {
-            for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.starts_with('/')) {
-                let path_to = [Down::Key(key.to_owned()), Down::Index(index)];
-                self.fault(&path_to, format!("`{path}` is no absolute path"), format!("write `/{path}`"));
-            }
+        for (keys, paths) in [(&["unmount"][..], unmount), (&["places"], places)] {
+            self.absolute(keys, paths);
         }
-        for path in files.keys().filter(|path| !path.starts_with('/')) {
-            self.at_key(
-                &["files", path],
-                &format!("`{path}` is no absolute path"),
-                &format!("write `/{path}`"),
+        self.absolute_keys(&["files"], &self.definition.files);
+        self.in_vm(&self.definition.vm);
+    }
+
+    /// What it has in a VM.
+    fn in_vm(&mut self, vm: &InVm) {
+        self.absolute(&["vm", "copies"], &vm.copies);
+        self.absolute_keys(&["vm", "files"], &vm.files);
+        let relative = |name: &str| name.is_empty() || name.contains('/') && !name.starts_with('/');
+        let names = vm.programs.iter().enumerate().filter(|(_, name)| relative(name));
+        for (index, name) in names {
+            let message = format!("`{name}` is neither a name nor an absolute path");
+            let help = "write the program's name, which is looked for on the PATH, or its whole path";
+            self.fault(&item(&["vm", "programs"], index), message, help.to_owned());
+        }
+        let odd = |name: &str| {
+            name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        };
+        for (index, name) in vm.modules.iter().enumerate().filter(|(_, name)| odd(name)) {
+            let help = "write it as lsmod(8) does, without a path and `.ko`".to_owned();
+            self.fault(&item(&["vm", "modules"], index), format!("`{name}` is no module's name"), help);
+        }
+    }
+
+    /// Holds that these are absolute paths.
+    fn absolute(&mut self, keys: &[&str], paths: &[String]) {
+        for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.starts_with('/')) {
+            self.fault(
+                &item(keys, index),
+                format!("`{path}` is no absolute path"),
+                format!("write `/{path}`"),
             );
+        }
+    }
+
+    /// The same of keys.
+    fn absolute_keys(&mut self, keys: &[&str], files: &IndexMap<String, String>) {
+        for path in files.keys().filter(|path| !path.starts_with('/')) {
+            let message = format!("`{path}` is no absolute path");
+            self.at_key(&[keys, &[path]].concat(), &message, &format!("write `/{path}`"));
         }
     }
 
@@ -327,11 +399,18 @@ fn setting(what: &str) -> Result<(), String> {
                 .1
         }
     };
+    // Of parameters also one alone: `sysctls.kernel.domainname`.
+    let part = if name == "sysctls" { part.and_then(|part| part.split('.').next()) } else { part };
     match part {
         Some(part) if parts.is_empty() => Err(format!("`{name}` has no part `{part}`: write `{name}`")),
         Some(part) if !parts.contains(&part) => Err(one_of(part, parts.iter().copied())),
         _ => Ok(()),
     }
+}
+
+/// An element of a list.
+fn item(keys: &[&str], index: usize) -> Vec<Down> {
+    at(keys).into_iter().chain([Down::Index(index)]).collect()
 }
 
 fn at(keys: &[&str]) -> Vec<Down> {

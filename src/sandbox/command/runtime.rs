@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use nix::unistd::Uid;
 use serde_json::Value;
 
-use super::ask::{AskError, ask, ask_apart, start_of};
+use super::ask::{AskError, ask_apart, end_asked, start_of};
 use super::bundle;
 use super::definition::{Definition, Rootfs};
 use super::door;
 use super::engine;
 use super::found::{self, Found, Sought};
 use super::ids::{id_map, root_of};
+use super::in_vm::Luggable;
 use super::luggage::luggage;
 use super::manual::manual;
 use super::oci::Bundle;
@@ -29,11 +31,12 @@ use crate::sandbox::native::{Breakage, root::ROOT, shifted};
 use crate::sandbox::nursery::{
     HostView, Launch, Nursery, NurseryError, Part, PreparedRoot, Process, Request,
 };
+use crate::sandbox::parcel::Parcel;
 use crate::sandbox::running::{Sandbox, Trial};
 use crate::sandbox::runtime::{Cannot, First, Order, Runtime, StartError};
 use crate::sandbox::streams::{Streams, drain};
 use crate::sandbox::{program, run_directory};
-use crate::spec::{IdRange, Launcher, Profile, Settings};
+use crate::spec::{IdRange, Launcher, Plant, Profile, Settings};
 use crate::sys::random_word;
 
 /// How long a runtime that did not start its sandbox may take to end.
@@ -58,6 +61,8 @@ pub(in crate::sandbox) struct CommandLine {
     pub(super) version: OnceLock<Result<String, String>>,
     /// Whether its `exec` leads into its sandboxes.
     trial: Arc<Trial>,
+    /// What it takes along to a VM.
+    luggable: Luggable,
     /// Set once an agent has answered in a sandbox of its: it does run what it is given.
     obeys: OnceLock<()>,
     /// Whether what earlier runs left with it has been removed.
@@ -65,8 +70,11 @@ pub(in crate::sandbox) struct CommandLine {
 }
 
 impl CommandLine {
-    pub(super) fn new(definition: Definition) -> Self {
+    /// `file` is where it was read from, if it does not come with airtight.
+    pub(super) fn new(definition: Definition, file: Option<&Path>) -> Self {
+        let luggable = Luggable::of(&definition, file);
         let name = Box::leak(definition.runtime.0.clone().into_boxed_str());
+        let definition = definition.for_caller(Uid::effective().is_root());
         Self {
             name,
             definition,
@@ -74,6 +82,7 @@ impl CommandLine {
             ready: OnceLock::new(),
             version: OnceLock::new(),
             trial: Arc::default(),
+            luggable,
             obeys: OnceLock::new(),
             swept: OnceLock::new(),
         }
@@ -103,7 +112,9 @@ impl Runtime for CommandLine {
         };
         let values = self.values(&Place::new(Path::new("/"), "airtight"));
         engine::sweep(&self.definition, &values, |tag| !run_directory::is_alive(tag));
-        engine::remove_images(&self.definition, store, &values)
+        let removed = engine::remove_images(&self.definition, store, &values);
+        end_asked();
+        removed
     }
 
     fn check(&self, settings: &Settings) -> Result<(), Cannot> {
@@ -112,7 +123,31 @@ impl Runtime for CommandLine {
         // The paths are of no account: what is asked is whether there are words.
         let place = Place::new(Path::new("/"), "airtight");
         let values = self.values(&place).with("agent", "/").with("image", "airtight");
-        self.written(&settings, None, &values, &[], &Value::Null).map(drop)
+        // Whether a parameter can be set is a question of what else it gives.
+        let own =
+            if settings.sysctls.is_some() { self.own_config().unwrap_or(&Value::Null) } else { &Value::Null };
+        self.written(&settings, None, &values, &[], own).map(drop)
+    }
+
+    fn known_issue(&self, claim: &str) -> Option<String> {
+        self.definition.known_issues.iter().find_map(|issue| issue.reason(claim))
+    }
+
+    fn parcel(&self) -> Result<Parcel, Cannot> {
+        self.luggable.parcel()
+    }
+
+    fn make_ready(&self, image: &Path) -> Result<(), StartError> {
+        self.is_there()?;
+        self.is_itself()?;
+        self.own_config()?;
+        let values = self.values(&Place::new(Path::new("/"), "airtight"));
+        if self.definition.takes_agent() {
+            luggage()?;
+        }
+        let Some(store) = &self.definition.image else { return Ok(()) };
+        let values = values.with("image", engine::image_name(image));
+        engine::import(&self.definition, store, image, &values).map_err(StartError::Image)
     }
 
     fn pid_of(&self, name: &str) -> Result<i32, String> {
@@ -234,9 +269,8 @@ impl CommandLine {
     /// Ends what was started in vain, and says why it was.
     fn put_away(&self, first: &Process, values: &Values, errors: &OwnedFd, error: StartError) -> StartError {
         first.kill(Instant::now() + PATIENCE);
-        if let Ok(Some(argv)) = door::deletion(&self.definition, values) {
-            // What is left of it is swept by the next run.
-            let _ = ask(&argv, None, self.definition.patience());
+        if let Ok(lines) = door::deletion(&self.definition, values) {
+            door::delete(&lines, self.definition.patience());
         }
         match (first.failed(), error) {
             (Some(failure), _) => NurseryError::Setup(failure).into(),
@@ -270,7 +304,7 @@ impl CommandLine {
         let (argv, config) = self.written(settings, Some(directory), values, command, self.own_config()?)?;
         let root = match self.definition.rootfs {
             Rootfs::Imported => None,
-            Rootfs::Directory | Rootfs::Bundle => Some(self.root(order, place, config.as_ref())?),
+            Rootfs::Directory | Rootfs::Bundle => Some(Box::new(self.root(order, place, config.as_ref())?)),
         };
         let poisoned = settings.launcher == Some(Launcher::Poisoned);
         let launch = Launch { argv, root, beside: None, poisoned, part: self.part(place) };
@@ -285,13 +319,13 @@ impl CommandLine {
         config: Option<&Value>,
     ) -> Result<PreparedRoot, StartError> {
         let config = config.map(|config| (Path::new(BUNDLE).join("config.json"), config.to_string()));
-        let mut binds = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
-        if self.definition.binds_for_itself() {
-            binds.extend(host_binds(
-                order.settings,
-                &std::path::absolute(order.directory).unwrap_or_default(),
-            ));
-        }
+        let agent = if self.definition.takes_agent() { Vec::new() } else { bundle::own_program()?.binds };
+        let directory = std::path::absolute(order.directory).unwrap_or_default();
+        let binds = if self.definition.binds_for_itself() {
+            host_binds(order.settings, &directory).collect()
+        } else {
+            Vec::new()
+        };
         let map = id_map(&self.definition, order.settings)?;
         let image =
             map.as_ref().map_or_else(|| Ok(order.image.to_owned()), |map| mapped(order.image, map))?;
@@ -299,8 +333,10 @@ impl CommandLine {
             stage: place.stage.clone(),
             image,
             owner: map.as_deref().and_then(root_of),
+            agent,
             binds,
             places: self.definition.places.clone(),
+            planted: order.settings.planted.clone().unwrap_or_default(),
             files: config.into_iter().collect(),
             host: self.host_view(),
         })
@@ -316,6 +352,11 @@ impl CommandLine {
         own: &Value,
     ) -> Result<(Vec<String>, Option<Value>), Cannot> {
         let definition = &self.definition;
+        let of_archive = settings.planted.iter().flatten().any(Plant::is_of_archive);
+        if of_archive && definition.rootfs != Rootfs::Imported {
+            let reason = format!("{} is given a directory and no archive to plant this in", self.name);
+            return Err(Cannot::because(reason));
+        }
         let flags = settings.flags.as_deref().unwrap_or_default();
         if !flags.is_empty() && !definition.run.iter().any(Word::is_flags) {
             return Err(Cannot::because(format!("{} takes no flags", self.name)));
@@ -384,8 +425,14 @@ impl CommandLine {
             values = values.with("agent", luggage()?.directory.to_string_lossy());
         }
         if let Some(store) = &self.definition.image {
-            values = values.with("image", engine::image_name(order.image));
-            engine::import(&self.definition, store, order.image, &values).map_err(StartError::Image)?;
+            values = values.with("image", image_name(order, place));
+            let imported = match &order.settings.planted {
+                Some(planted) => {
+                    engine::import_planted(&self.definition, store, order.image, planted, &values)
+                }
+                None => engine::import(&self.definition, store, order.image, &values),
+            };
+            imported.map_err(StartError::Image)?;
         }
         Ok(values)
     }
@@ -406,6 +453,12 @@ impl CommandLine {
             (Some(Profile::Default) | None, _) => Ok(Cow::Borrowed(settings)),
         }
     }
+}
+
+/// The engine's name for the image of a sandbox.
+fn image_name(order: &Order<'_>, place: &Place) -> String {
+    let planted = order.settings.planted.as_ref().map(|_| engine::planted_name(&place.id));
+    planted.unwrap_or_else(|| engine::image_name(order.image))
 }
 
 /// Where a sandbox's things lie, and what it is called.

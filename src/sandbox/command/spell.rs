@@ -67,6 +67,7 @@ impl Speller<'_> {
             launcher: _,
             profile: _,
             env: _,
+            planted: _,
             new,
             user,
             hostname,
@@ -93,6 +94,8 @@ impl Speller<'_> {
         seccomp.iter().try_for_each(|filter| self.seccomp(filter))?;
         network.iter().try_for_each(|network| self.network(*network))?;
         mounts.iter().flatten().try_for_each(|mount| self.mount(mount))?;
+        self.none_of_its_own("mask", mask.as_deref())?;
+        self.none_of_its_own("read_only", read_only.as_deref())?;
         let paths = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
         paths(devices)
             .iter()
@@ -184,6 +187,12 @@ impl Speller<'_> {
         self.each("env", spellings.env.as_ref(), env.iter().map(|(name, value)| of_pair(name, value)))?;
         let has_place = self.definition.run.iter().any(|word| word.is_placeholder("env"));
         Ok(if has_place { std::mem::take(&mut self.words) } else { Vec::new() })
+    }
+
+    /// Who has a list of its own that nothing can be taken from cannot have an empty one either.
+    fn none_of_its_own(&self, what: &str, list: Option<&[String]>) -> Said {
+        let cannot_have_none = list == Some(&[]) && self.definition.cannot.contains_key(what);
+        if cannot_have_none { Err(cannot(self.definition, what)) } else { Ok(()) }
     }
 
     fn read_only(&mut self, path: &str) -> Said {
@@ -289,9 +298,14 @@ impl Speller<'_> {
         self.say("mounts", form.map(|form| form.words.as_slice()), values)
     }
 
-    /// Masks are put over what the kernel has in `/proc` and `/sys`, which is of the same kind on the host.
+    /// Masks are put over what the kernel has in `/proc` and `/sys`, which is of the same kind on the host. What it does not have there needs
+    /// none, and cannot be made ("Masked paths" of the OCI's config-linux.md).
     fn mask(&mut self, path: &str) -> Said {
         let mask = self.spellings.mask.clone();
+        let is_the_kernels = path.starts_with("/proc/") || path.starts_with("/sys/");
+        if is_the_kernels && mask.is_some() && !Path::new(path).exists() {
+            return Ok(());
+        }
         let is_directory = Path::new(path).is_dir();
         let words = mask.map(|mask| if is_directory { mask.directory } else { mask.file });
         self.path("mask", words.as_deref(), path)
@@ -314,10 +328,12 @@ impl Speller<'_> {
     }
 }
 
-/// Says which parameters cannot be set though others can: `sysctls.kernel` among what the runtime cannot do.
+/// Says which parameters cannot be set though others can: `sysctls.kernel`, or `sysctls.kernel.domainname`, among what the runtime cannot do.
 pub(super) fn refused_sysctl(definition: &Definition, name: &str) -> Said {
-    let what = format!("sysctls.{}", name.split('.').next().unwrap_or_default());
-    if definition.cannot.contains_key(&what) { Err(cannot(definition, &what)) } else { Ok(()) }
+    let parts = name.match_indices('.').map(|(end, _)| &name[..end]).chain([name]);
+    let mut parts = parts.map(|part| format!("sysctls.{part}"));
+    let refused = parts.find(|what| definition.cannot.contains_key(what));
+    refused.map_or(Ok(()), |what| Err(cannot(definition, &what)))
 }
 
 /// Says what cannot be made together: `new.X without Y` among what the runtime cannot do.
@@ -363,4 +379,26 @@ fn limit_values(values: Values, name: &str, value: u64) -> Values {
         return values;
     }
     values.with("percent", value.to_string()).with("cpus", format!("{}.{:02}", value / 100, value % 100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_is_not_what_a_runtime_has_a_list_of_its_own_for() {
+        let check = |cannot: &str, settings: &str, expected: Result<(), &str>| {
+            let rest = "{ runtime: x, about: x, program: x, version: { run: [], matches: x }, run: [], rootfs: directory";
+            let definition: Definition =
+                serde_yaml::from_str(&format!("{rest}, cannot: {cannot} }}")).unwrap();
+            let settings: Settings = serde_yaml::from_str(settings).unwrap();
+            let spelled = spell(&definition, &settings, Path::new("/"), &Values::default());
+            assert_eq!(spelled.map(drop).map_err(|cannot| cannot.reason), expected.map_err(str::to_owned));
+        };
+        check("{}", "{ mask: [], read_only: [] }", Ok(()));
+        let own = "{ mask: it has its own, read_only: it has its own }";
+        check(own, "{}", Ok(()));
+        check(own, "{ mask: [] }", Err("x cannot set `mask`: it has its own"));
+        check(own, "{ read_only: [] }", Err("x cannot set `read_only`: it has its own"));
+    }
 }

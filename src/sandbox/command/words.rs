@@ -92,6 +92,11 @@ impl Values {
         self
     }
 
+    /// What a placeholder stands for that is a part of a word.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.one.get(name).map(String::as_str)
+    }
+
     /// With one that stands for words.
     pub(super) fn with_words(mut self, name: &'static str, words: Vec<String>) -> Self {
         self.many.insert(name, words);

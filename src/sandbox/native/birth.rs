@@ -20,8 +20,9 @@ use seccompiler::BpfProgram;
 
 use super::blueprint::{Blueprint, Role};
 use super::defects::Defect;
+use super::plant::plant;
 use super::poison::{self, Poison};
-use super::{confine, furnish, identity, root};
+use super::{careless, confine, furnish, identity, root};
 use crate::agent::serve;
 use crate::sandbox::nursery::Report;
 use crate::sandbox::run_directory::RunDirectory;
@@ -163,8 +164,8 @@ fn build(
     poison::clean()?;
     umask(Mode::from_bits_truncate(0o022));
     poison::leak(blueprint, run)?;
-    let outside =
-        blueprint.leaks(Poison::WorkingDirectory).then(|| open_directory(Path::new("/"))).transpose()?;
+    let leads_out = blueprint.leaks(Poison::WorkingDirectory) || careless::has_door_open(blueprint);
+    let outside = leads_out.then(|| open_directory(Path::new("/"))).transpose()?;
     if blueprint.creates(Namespace::Mount) {
         build_root(blueprint, line, image)
     } else {
@@ -189,6 +190,10 @@ fn build_root(blueprint: &Blueprint, line: &OwnedFd, image: Option<&OwnedFd>) ->
     identity::become_root(&blueprint.identity)?;
     image.map_or(Ok(()), root::lay_mapped_image)?;
     let new_root = root::raise_root(&blueprint.stage, blueprint.creates(Namespace::User))?;
+    plant(&new_root, &blueprint.root.planted)?;
+    if blueprint.has(&Defect::Careless) {
+        careless::prepare(blueprint, &sources);
+    }
     // Before `/proc/sys` may become read-only.
     set_up_namespaces(blueprint)?;
     furnish::furnish(blueprint, &new_root, &sources)?;
@@ -240,7 +245,9 @@ fn enter(birth: &Birth<'_>) -> Result<()> {
 /// What a first and a further process have in common.
 fn finish(blueprint: &Blueprint, run: &RunDirectory) -> Result<()> {
     umask(Mode::from_bits_truncate(0o022));
-    chdir(blueprint.cwd.as_str()).map_err(|errno| Failure::new("chdir", &[&blueprint.cwd], errno))?;
+    if !careless::has_door_open(blueprint) {
+        chdir(blueprint.cwd.as_str()).map_err(|errno| Failure::new("chdir", &[&blueprint.cwd], errno))?;
+    }
     confine::confine(blueprint)?;
     if !blueprint.leaks(Poison::SessionKeyring) {
         poison::join_session_keyring()?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults;
 use super::defects::Defect;
-use crate::spec::Namespace;
+use crate::spec::{Namespace, Plant};
 
 /// A native sandbox, down to the last id and mask.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,6 +100,8 @@ pub struct RootPlan {
     pub read_only: bool,
     /// Whether its mount is nosuid and nodev as well.
     pub strict: bool,
+    /// What is laid into the image.
+    pub planted: Vec<Plant>,
     /// Further mounts.
     pub mounts: Vec<MountPlan>,
     /// Hidden paths.
@@ -213,6 +215,7 @@ impl Blueprint {
     pub fn can_wait(&self) -> bool {
         let untouched =
             self.root.mounts.is_empty() && self.root.devices.is_empty() && self.sysctls.is_empty();
+        let untouched = untouched && self.root.planted.is_empty();
         let apart = self.creates(Namespace::Pid) && self.creates(Namespace::Mount);
         apart && untouched && !self.cgroup.any() && self.defects.is_empty() && !self.poisoned
     }
@@ -257,6 +260,7 @@ mod tests {
         check(|blueprint| blueprint.namespaces.retain(|kind| *kind != Namespace::Mount), false);
         check(|blueprint| blueprint.root.devices.push("/dev/fuse".to_owned()), false);
         check(|blueprint| drop(blueprint.sysctls.insert("net.a".to_owned(), "1".to_owned())), false);
+        check(|blueprint| blueprint.root.planted.push(Plant::default()), false);
         check(|blueprint| blueprint.cgroup.pids = Some(1), false);
         check(|blueprint| blueprint.defects.push(Defect::Chroot), false);
     }

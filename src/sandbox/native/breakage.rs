@@ -12,7 +12,7 @@ use super::blueprint::{Blueprint, CgroupLimits, IdMap, Identity, RootPlan, Secco
 use super::confine::{LAST_CAPABILITY, RESOURCES};
 use super::defects::Defect;
 use super::poison::Poison;
-use super::{furnish, seccomp, sysctl};
+use super::{careless, furnish, seccomp, sysctl};
 use crate::spec::{Namespace, Settings};
 use crate::sys::CAPABILITIES;
 
@@ -300,6 +300,9 @@ fn defects(blueprint: &Blueprint) -> Vec<Breakage> {
     // A user namespace's mounts are slaves of the host's, and no peers (mount_namespaces(7)); only root can put one on the host.
     if Uid::effective().is_root() {
         all.push(defect("propagation: shared".to_owned(), Defect::SharedPropagation));
+    }
+    if careless::leads_only_to(&blueprint.root.planted, "{scratch}") {
+        all.push(defect("links of the image: followed on the host".to_owned(), Defect::Careless));
     }
     if blueprint.hostname.is_some() {
         all.push(defect("host name: the host's".to_owned(), Defect::HostName));

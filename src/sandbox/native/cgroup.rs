@@ -232,12 +232,20 @@ fn delegated(mount: &Path, path: &str, controller: &str) -> Result<PathBuf> {
             let text = fs::read_to_string(&control).unwrap_or_default();
             text.split_ascii_whitespace().any(|name| name == controller)
         };
-        let handed = hands_down() || fs::write(&control, format!("+{controller}")).is_ok() && hands_down();
+        let asked = || may_hand_down(candidate) && fs::write(&control, format!("+{controller}")).is_ok();
+        let handed = hands_down() || asked() && hands_down();
         if handed && nix::unistd::access(candidate, nix::unistd::AccessFlags::W_OK).is_ok() {
             return Ok(candidate.to_owned());
         }
     }
     Err(absent(controller))
+}
+
+/// Controllers that also limit threads, pids and cpu, can be handed down from among processes: but then all cgroups below are for threads of those, and
+/// no other process may enter them (EOPNOTSUPP). Only the root has no type, and may have processes.
+fn may_hand_down(cgroup: &Path) -> bool {
+    let members = || fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    !cgroup.join("cgroup.type").exists() || members().is_empty()
 }
 
 fn settings(limits: &CgroupLimits) -> Vec<Setting> {

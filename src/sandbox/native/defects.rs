@@ -25,6 +25,8 @@ pub enum Defect {
     Leak(Poison),
     /// Its first process does not wait for the orphans that it inherits: they stay zombies.
     DoesNotReap,
+    /// What it mounts is made ready by the host's paths, and not in its root: links of the image lead out of that.
+    Careless,
     /// Nobody waits for its first process: once dead it stays a zombie, until the sandbox is given up.
     NotWaitedFor,
 }

@@ -3,6 +3,7 @@
 mod birth;
 mod blueprint;
 mod breakage;
+mod careless;
 pub(in crate::sandbox) mod cgroup;
 mod confine;
 mod control;
@@ -14,6 +15,7 @@ mod hardened;
 mod identity;
 mod oci_profile;
 mod options;
+pub(in crate::sandbox) mod plant;
 pub(in crate::sandbox) mod poison;
 mod resolve;
 pub(in crate::sandbox) mod root;

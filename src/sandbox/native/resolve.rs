@@ -11,7 +11,7 @@ use super::confine::LAST_CAPABILITY;
 use super::{defaults, hardened, subordinate, sysctl};
 use crate::sandbox::Cannot;
 use crate::spec::{
-    Capabilities, Launcher, Limits, Mount, Namespace, Namespaces, Network, Profile, Root, Settings,
+    Capabilities, Launcher, Limits, Mount, Namespace, Namespaces, Network, Plant, Profile, Root, Settings,
 };
 use crate::sys::capability_number;
 
@@ -34,6 +34,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), Cannot> {
     refuse(
         !owns(Namespace::Mount),
         "native cannot share the mount namespace: its root is made in one of its own",
+    )?;
+    refuse(
+        settings.planted.iter().flatten().any(Plant::is_of_archive),
+        "native is given a directory and no archive to plant this in",
     )?;
     refuse(
         settings.hostname.is_some() && !owns(Namespace::Uts),
@@ -133,6 +137,7 @@ fn root(settings: &Settings, directory: &Path) -> RootPlan {
     RootPlan {
         read_only: settings.root == Some(Root::ReadOnly),
         strict: settings.profile == Some(Profile::Hardened),
+        planted: settings.planted.clone().unwrap_or_default(),
         mounts: settings.mounts.iter().flatten().map(plan).collect(),
         masks: or_default(&settings.mask, &defaults::MASKS),
         read_only_paths: or_default(&settings.read_only, &defaults::READ_ONLY),

@@ -14,7 +14,7 @@ use nix::unistd::{chdir, pivot_root};
 
 use super::blueprint::{Identity, MountPlan, RootPlan};
 use super::options::MountOptions;
-use crate::sys::{self, Failure, Result};
+use crate::sys::{self, Failure, Result, settled};
 
 /// The place where the root is put together: a tmpfs with the image below and the root to be.
 const LOWER: &str = "lower";
@@ -195,7 +195,8 @@ fn find_relative(root: &OwnedFd, path: &Path, place: Place) -> Result<OwnedFd> {
 fn open_within(root: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    openat2(root, path, how).map_err(|errno| Failure::new("openat2", &[&path], errno))
+    let opened = settled(&Errno::EAGAIN, || openat2(root, path, how));
+    opened.map_err(|errno| Failure::new("openat2", &[&path], errno))
 }
 
 fn make_place(root: &OwnedFd, path: &Path, place: Place) -> Result<OwnedFd> {

@@ -12,7 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::orphans;
-use crate::sandbox::command::{asked_anything, catalogue};
+use crate::sandbox::command::{catalogue, end_asked};
 use crate::sandbox::run_directory::RunDirectory;
 use crate::sys::{Child, pipe};
 
@@ -41,9 +41,13 @@ impl Farewell {
         &self.0.socket
     }
 
-    /// Ends the nursery and everything it made, and waits until that has been cleaned up. Said twice, it is done once.
+    /// Ends the nursery and everything it made, and waits until that has been cleaned up; and what commands on the host have left behind, which
+    /// were the runner's own children. Said twice, it is done once.
     pub fn say(&self) {
-        self.0.once.call_once(|| self.0.end());
+        self.0.once.call_once(|| {
+            self.0.end();
+            end_asked();
+        });
     }
 
     /// The same, with what the run has left with daemons, which nobody else will end, and then `last`; whoever says farewell meanwhile waits for that too.
@@ -51,6 +55,7 @@ impl Farewell {
         self.0.once.call_once(|| {
             self.0.end();
             catalogue::end_all_of(self.0.run.tag());
+            end_asked();
             last();
         });
     }
@@ -72,10 +77,6 @@ impl Ending {
         let status = waitpid(Pid::from_raw(self.nursery.pid), None);
         if !matches!(status, Ok(WaitStatus::Exited(_, 0))) {
             self.make_up_for_it();
-        }
-        // What was asked on the host is the runner's own child, and what that left behind too.
-        if asked_anything() {
-            orphans::kill_marked(self.run.tag());
         }
     }
 

@@ -19,7 +19,7 @@ use seccompiler::BpfProgram;
 use super::kinds::Kinds;
 use super::protocol::{Launch, Part, Report, Request, Written};
 use super::{orphans, sharing};
-use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Defect, Role, Seccomp, poison};
+use crate::sandbox::native::{self, Birth, Blueprint, Cgroup, Defect, IdMap, Role, Seccomp, poison};
 use crate::sandbox::{launcher, run_directory::RunDirectory};
 use crate::spec::Namespace;
 use crate::sys::{self, Child, Cloned, Failure, Result};
@@ -306,14 +306,18 @@ fn start(
     if launch.poisoned {
         run.lay_file()?;
     }
-    match sys::fork(false)? {
+    let map = launcher::id_map(launch);
+    let namespaces = if map == IdMap::None { CloneFlags::empty() } else { CloneFlags::CLONE_NEWUSER };
+    match sys::clone3(namespaces.bits().unsigned_abs().into())? {
         Cloned::Child => {
             let others = [Some(report), Some(&inside), terminal.as_ref().map(|(_, slave)| slave)];
             let fds = inherit(streams, &others.into_iter().flatten().collect::<Vec<_>>());
             sys::or_exit(|| launcher::launch(launch, run, fds))
         }
         Cloned::Parent(child) => {
-            sys::send(line.as_fd(), b"go", &[])?;
+            let ready =
+                native::write_maps(child.pid, &map).and_then(|()| sys::send(line.as_fd(), b"go", &[]));
+            ready.inspect_err(|_| abandon(&child))?;
             let held = Held { _terminal: terminal.map(|(master, _)| master), ..Held::default() };
             let name = match &launch.part {
                 Part::First(name) => Some(name.clone()),

@@ -15,5 +15,5 @@ mod sharing;
 pub use client::{Nursery, NurseryError, Process};
 pub use farewell::Farewell;
 
-pub(in crate::sandbox) use orphans::{MARK, NAME, kill_of_run};
+pub(in crate::sandbox) use orphans::{MARK, NAME, kill_marked, kill_of_run};
 pub(in crate::sandbox) use protocol::{HostView, Launch, Part, PreparedRoot, Report, Request, Written};

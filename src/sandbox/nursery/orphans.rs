@@ -37,7 +37,7 @@ pub(super) fn kill_left(root: Option<&OwnedFd>, name: Option<&str>) {
 }
 
 /// Kills what carries the run's mark in its environment.
-pub(super) fn kill_marked(tag: &str) {
+pub(in crate::sandbox) fn kill_marked(tag: &str) {
     let marked = format!("{MARK}={tag}\0");
     kill_all(|pid| has(pid, "environ", &marked));
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::fact::{Bait, Ended};
 use crate::sandbox::native::{Blueprint, Role};
+use crate::spec::Plant;
 use crate::sys::{self, Failure};
 
 /// What the runner asks of the nursery. With each come the new process's standard streams and its report socket.
@@ -64,7 +65,7 @@ pub(in crate::sandbox) struct Launch {
     /// The command line.
     pub(in crate::sandbox) argv: Vec<String>,
     /// The root to prepare at the stage, in a mount namespace of the launcher's own; none: the host's root.
-    pub(in crate::sandbox) root: Option<PreparedRoot>,
+    pub(in crate::sandbox) root: Option<Box<PreparedRoot>>,
     /// The process into whose mount namespace it goes first: another launcher, that prepared a root there.
     pub(in crate::sandbox) beside: Option<i32>,
     /// Whether the process that becomes it has everything that must not be inherited.
@@ -104,10 +105,14 @@ pub(in crate::sandbox) struct PreparedRoot {
     pub(in crate::sandbox) image: PathBuf,
     /// Who owns the root itself: the root of the sandbox's user namespace, as the host knows it. None: who owns it in the image.
     pub(in crate::sandbox) owner: Option<u32>,
-    /// Files of the host to bind below it, as (source, target): the agent, its loader and its libraries.
+    /// Files of the host to bind below it, to be read only, as (source, target): the agent, its loader and its libraries.
+    pub(in crate::sandbox) agent: Vec<(PathBuf, String)>,
+    /// What else is to be bound below it.
     pub(in crate::sandbox) binds: Vec<(PathBuf, String)>,
     /// Directories and, without a slash at their end, files that it is to have.
     pub(in crate::sandbox) places: Vec<String>,
+    /// What is laid into it then.
+    pub(in crate::sandbox) planted: Vec<Plant>,
     /// Files to write beside it, by their path on the stage: a bundle's `config.json`.
     pub(in crate::sandbox) files: Vec<(PathBuf, String)>,
     /// What the launcher is to see of the host instead of what is there.

@@ -8,7 +8,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Pid, Uid, dup2_stdin, dup2_stdout, setsid};
 
 use super::make::{Made, Maker};
 use super::orphans;
@@ -28,6 +28,10 @@ pub(super) fn serve(socket: &OwnedFd, run: &RunDirectory) -> ! {
     // Said before anything is cleared, so that whoever waits for an answer finds it.
     let _ = serving.until_alone(socket, &signals).map_err(|failure| stop(socket, failure));
     serving.clear();
+    // What a runner that was killed has asked of runtimes can have left a process that is none of the nursery's: podman's, of an ordinary user.
+    if run.used_runtimes() || !Uid::effective().is_root() {
+        orphans::kill_marked(run.tag());
+    }
     run.remove();
     sys::exit_now(0)
 }

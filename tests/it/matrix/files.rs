@@ -12,10 +12,9 @@ fn the_json_report_has_every_claim_on_every_runtime() {
     let place = Place::new();
     let told = place.told(&["run", "specs", "--runtime", "native,none", "--report", "json=out.json"], 1);
     let report: Value = serde_json::from_slice(&fs::read(place.path("out.json")).unwrap()).unwrap();
-    let names: Vec<_> =
-        report["runtimes"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    let names: Vec<_> = report["columns"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert_eq!(names, ["native", "none"]);
-    assert_eq!(report["runtimes"][0]["counts"]["passed"], 4, "{told}");
+    assert_eq!(report["columns"][0]["counts"]["passed"], 4, "{told}");
     let claim = |sentence: &str| {
         let claims = report["claims"].as_array().unwrap();
         claims
@@ -35,6 +34,17 @@ fn the_json_report_has_every_claim_on_every_runtime() {
     assert_eq!(first["on"]["native"]["observed"][0]["value"], 1);
     assert_eq!(claim("is only for")["on"].as_object().unwrap().len(), 1);
     assert!(claim("says ")["on"]["none"]["reason"].as_str().unwrap().starts_with("risk: "), "{report}");
+}
+
+#[test]
+fn the_markdown_report_has_every_area_and_what_is_red() {
+    let place = Place::new();
+    place.told(&["run", "specs", "--runtime", "native,none", "--report", "markdown=out.md"], 1);
+    let report = fs::read_to_string(place.path("out.md")).unwrap();
+    assert!(report.starts_with("| area | native | none |\n| --- | --- | --- |\n| `"), "{report}");
+    assert!(report.contains("\n| all | 4 ✓"), "{report}");
+    let red = report.split("## Red").nth(1).unwrap();
+    assert!(red.contains("is the first") && red.contains("| none ✗ |"), "{report}");
 }
 
 #[test]

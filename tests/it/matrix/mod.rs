@@ -3,5 +3,6 @@
 mod diff;
 mod files;
 mod page;
+mod parts;
 mod place;
 mod terminal;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airtight::engine::Trouble;
 use airtight::report::file::FORMS;
-use airtight::report::matrix::{About, Cell, Mark, Matrix, Row};
+use airtight::report::matrix::{About, Cell, Column, Mark, Matrix, Row};
 use serde_json::{Value, json};
 
 use super::place::Place;
@@ -273,7 +273,7 @@ fn thousands_of_cells_can_be_worked_with() {
     browser.script("document.querySelector('.scroll').focus()");
     browser.keys(&format!("{}nn{}", key::TAB, key::ENTER));
     let text = opened_text(&browser);
-    assert!(text.contains("failed on runtime-13"), "{text}");
+    assert!(text.contains("crashed on runtime-13"), "{text}");
     // Header and claim stay in view, however far one has gone.
     browser.keys(key::ESCAPE);
     let kept = browser.script(
@@ -294,14 +294,7 @@ fn large() -> Matrix {
             format!("{}: claim {number}\n  --> specs/x.yaml:1:1\n{}", mark.word(), " | evidence\n".repeat(20))
         });
         let trouble = mark.is_red().then(|| Trouble::saying("evidence"));
-        Some(Cell {
-            mark,
-            reason: None,
-            trouble,
-            drawn,
-            observed: Vec::new(),
-            took: Duration::from_millis(3),
-        })
+        Some(Cell { trouble, drawn, took: Duration::from_millis(3), ..Cell::of(mark) })
     };
     let row = |number: usize| {
         let about = About {
@@ -316,8 +309,9 @@ fn large() -> Matrix {
             name: format!("spec::{number}"),
             about: Some(about),
             cells: (0..14).map(|column| cell(number + column)).collect(),
+            ..Row::default()
         }
     };
-    let runtimes = (0..14).map(|number| format!("runtime-{number}")).collect();
-    Matrix { runtimes, rows: (0..900).map(row).collect(), ..Matrix::default() }
+    let columns = (0..14).map(|number| Column::new(&format!("runtime-{number}"), None)).collect();
+    Matrix { columns, rows: (0..900).map(row).collect(), ..Matrix::default() }
 }

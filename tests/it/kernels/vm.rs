@@ -1,0 +1,159 @@
+//! Claims on real kernels in real VMs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::real::packages;
+use crate::runs::{Told, run};
+
+/// Kernels whose sandboxes are native in a user namespace too: 5.10 has no overlay there.
+pub(super) fn kernels() -> Vec<String> {
+    let all = packages().into_iter().flatten().map(|path| path.display().to_string());
+    all.filter(|path| !path.contains("linux-image-5.")).collect()
+}
+
+fn on(kernel: &str, spec: &Path) -> Vec<Told> {
+    run(&["--kernel", kernel, spec.to_str().unwrap()])
+}
+
+fn outcomes(told: &[Told]) -> Vec<(&str, &str)> {
+    told.iter().map(|told| (told.claim.as_str(), told.outcome.as_str())).collect()
+}
+
+fn spec(folder: &tempfile::TempDir, claims: &str) -> PathBuf {
+    let path = folder.path().join("spec.yaml");
+    let text =
+        format!("scenario: A kernel\nneeds: [vm, root]\nsandbox: {{ image: base }}\nclaims:\n{claims}");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// What a sandbox is, is the same on each of them; what is judged is that kernel and not the host's.
+#[test]
+fn claims_hold_on_each_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
+    let claims = format!(
+        "  is first: {{ inside: {{ pid: 1, namespaces: {{ pid: {{ differs_from: host }} }} }} }}\n  is another kernel: {{ inside: {{ uname: {{ release: {{ not: '{host}' }} }} }} }}\n  \
+         is not last: {{ inside: {{ pid: 2 }} }}\n"
+    );
+    let spec = spec(&folder, &claims);
+    for kernel in kernels() {
+        let told = on(&kernel, &spec);
+        let expected = [("is first", "passed"), ("is another kernel", "passed"), ("is not last", "failed")];
+        assert_eq!(outcomes(&told), expected, "{kernel}: {told:?}");
+    }
+}
+
+/// A kernel that dies costs the claim that was being judged, and what it said is told; the others are judged in another VM.
+#[test]
+fn a_panic_costs_one_claim() {
+    let Some(kernel) = kernels().into_iter().next() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let claims = "  holds before: { inside: { pid: 1 } }\n  ends the kernel: { host.run: 'echo c >/proc/sysrq-trigger', inside: { pid: 1 } }\n  \
+                  holds after: { run: ['true'], exit: 0 }\n";
+    let told = on(&kernel, &spec(&folder, claims));
+    let mut found = outcomes(&told);
+    found.sort_unstable();
+    let expected = [("ends the kernel", "crashed"), ("holds after", "passed"), ("holds before", "passed")];
+    assert_eq!(found, expected, "{told:?}");
+    let crash = told.iter().find(|told| told.outcome == "crashed").unwrap();
+    assert!(crash.text.contains("Kernel panic - not syncing: sysrq triggered crash"), "{}", crash.text);
+}
+
+/// A warning does not end a VM, and the scenario fails all the same: the kernel was not itself.
+#[test]
+fn a_complaint_of_the_kernel_fails_the_scenario() {
+    let Some(kernel) = kernels().into_iter().next() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let claims = "  provokes one: { host.run: 'echo \"WARNING: made up by a test\" >/dev/kmsg', inside: { pid: 1 } }\n";
+    let told = on(&kernel, &spec(&folder, claims));
+    assert_eq!(outcomes(&told), [("provokes one", "failed")], "{told:?}");
+    assert!(told[0].text.contains("the kernel complained"), "{}", told[0].text);
+}
+
+/// `JUMP` sets the clock while the claim is on: before, between, and while it waits.
+const JUMPING: &str = "scenario: A clock that jumps
+needs: [vm, root]
+sandbox: { image: base }
+claims:
+  stays so while it jumps:
+    timeout: 60s
+    steps:
+      - host.run: JUMP
+        inside: { pid: 1 }
+      - stays: 3s
+        host.run: JUMP
+        outside: { alive: true }
+  becomes so while it jumps:
+    timeout: 60s
+    steps:
+      - exec: [sleep, \"1000\"]
+        as: sleeper
+      - host.run: JUMP
+      - exec: kill -9 $(pidof sleep)
+      - within: 30s
+        host.run: JUMP
+        outside sleeper: { alive: false }
+  does not become so:
+    timeout: 60s
+    steps:
+      - within: 3s
+        host.run: JUMP
+        inside: { pid: 2 }
+  does not end in its time:
+    timeout: 10s
+    steps:
+      - host.run: JUMP
+      - exec: [sleep, \"1000\"]
+  is refused:
+    steps:
+      - host.run: JUMP
+        inside: { attempts: { mount: { tmpfs: denied }, connect: { \"tcp 127.0.0.1:1\": { fails: ECONNREFUSED } } } }
+  has jumped often:
+    # It does something, so that it is not judged together with the first.
+    steps:
+      - exec: [\"true\"]
+      - host.run: '[ $(wc -l </tmp/jumps) -gt 10 ] && [ $(sort -u /tmp/jumps | wc -l) = 2 ]'
+        exit: 0
+";
+
+/// What becomes of them, whatever the clock says.
+const ENDS: [(&str, &str); 6] = [
+    ("stays so while it jumps", "passed"),
+    ("becomes so while it jumps", "passed"),
+    ("does not become so", "failed"),
+    ("does not end in its time", "failed"),
+    ("is refused", "passed"),
+    ("has jumped often", "passed"),
+];
+
+/// Forwards and backwards by years at every step, by the machine's own clock: no outcome changes.
+#[test]
+fn a_wall_clock_that_jumps_changes_no_outcome() {
+    let Some(kernel) = kernels().into_iter().next() else { return };
+    // From one jump to the next decades ahead and back, so that no wait sees the same day twice; or always the same way, from today.
+    for jumps in
+        [["@1900000000", "@4000000000"], ["@1000000000", "@1900000000"], ["@4000000000", "@1000000000"]]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spec.yaml");
+        fs::write(&path, JUMPING.replace("JUMP", &jump(jumps))).unwrap();
+        let told = on(&kernel, &path);
+        let mut found = outcomes(&told);
+        // Those that share a sandbox are judged together.
+        found.sort_unstable();
+        let mut expected = ENDS;
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{jumps:?}: {told:#?}");
+    }
+}
+
+/// A shell's words that set the clock to the next of two times, and note it down.
+fn jump([one, other]: [&str; 2]) -> String {
+    let script = format!(
+        "last=$(tail -n 1 /tmp/jumps 2>/dev/null); next={one}; [ \"$last\" = {one} ] && next={other}; \
+         echo $next >>/tmp/jumps; date -s $next >/dev/null"
+    );
+    serde_json::to_string(&script).unwrap()
+}
