@@ -2,11 +2,11 @@
 //! and gone with all of its processes at the end.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -149,7 +149,7 @@ impl Drop for Browser {
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
-        end_all(self.profile.path());
+        remove(self.profile.path());
     }
 }
 
@@ -227,8 +227,23 @@ fn send(method: &str, url: &str, body: Option<&Value>) -> Value {
     answer["value"].clone()
 }
 
-/// Ends whatever speaks of this profile, as crash handlers do that outlive their browser, and waits for their end.
-fn end_all(profile: &Path) {
+/// Removes a profile, once nobody is left to write into it: a process that was born while the others were counted is found the next time.
+fn remove(profile: &Path) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let ended = end_all(profile);
+        match fs::remove_dir_all(profile) {
+            Ok(()) if ended == 0 => return,
+            Err(error) if ended == 0 && error.kind() == ErrorKind::NotFound => return,
+            Err(_) if std::thread::panicking() => return,
+            Err(error) if Instant::now() > end => panic!("{}: {error}", profile.display()),
+            _ => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// Ends whatever speaks of this profile, as crash handlers do that outlive their browser, waits for their end, and says how many they were.
+fn end_all(profile: &Path) -> usize {
     let mark = profile.to_str().unwrap().as_bytes();
     let speaks = |pid: i32| {
         let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -236,7 +251,9 @@ fn end_all(profile: &Path) {
     };
     let pids =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let mut ended = 0;
     for pid in pids.filter(|pid| speaks(*pid)) {
+        ended += 1;
         let Ok(process) = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) else { continue };
         // Only now is it certain that the number still means the same.
         if speaks(pid) {
@@ -245,6 +262,7 @@ fn end_all(profile: &Path) {
             assert_eq!(poll(&mut ends, PollTimeout::from(10_000u16)), Ok(1), "process {pid} does not end");
         }
     }
+    ended
 }
 
 /// Base64 to bytes (RFC 4648).
