@@ -25,6 +25,7 @@ pub fn enter() -> Option<ExitCode> {
         Some(guard::WORD) => Some(guard::play(arguments)),
         Some(vm::INIT) => Some(vm::run_init(&arguments.next().unwrap_or_default().to_string_lossy())),
         Some(vm::KVM) => Some(vm::play_kvm()),
+        Some(vm::CORE) => Some(vm::run_core(arguments)),
         Some(vm::ENGINE) => Some(vm::run_engine()),
         Some(vm::VISITOR) => Some(vm::run_visitor()),
         Some(vm::INSIDE) => Some(vm::run_inside(arguments)),

@@ -153,6 +153,8 @@ fn try_run(arguments: &Run) -> Result<Exit, Exit> {
     let mut listener = partial.tell(told, files, arguments.require.clone());
     let elsewhere = fleet.as_ref().map(|fleet| fleet as &dyn Elsewhere);
     let summary = engine.run_with(&plan, elsewhere, &mut listener);
+    // VMs that scenarios have shared end before what makes processes does.
+    drop(fleet);
     // There was something to measure in the other parts: the plan as a whole is not empty.
     let exit = if empty { Exit::Held } else { Exit::of(&summary) };
     Ok(match listener.lost() {

@@ -13,7 +13,8 @@ mod wire;
 pub use cgroups::Cgroups;
 pub use guest::is_guest;
 pub(crate) use guest::{
-    ENGINE, INIT, INSIDE, VISITOR, brought_images, run_engine, run_init, run_inside, run_visitor,
+    CORE, ENGINE, INIT, INSIDE, VISITOR, brought_images, run_core, run_engine, run_init, run_inside,
+    run_visitor,
 };
 pub(crate) use machine::{KVM, play_kvm};
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::cores::plain;
 use crate::vm::machine::Hardware;
 
 /// The names of the copies.
@@ -37,12 +38,9 @@ fn write(folder: &Path, name: &str, hardware: &Hardware) -> io::Result<()> {
 }
 
 /// The kernel's name, and a piece of the key of what is in its VM: one kernel is booted with several sets of images.
-fn folder_name(name: &str, hardware: &Hardware) -> String {
-    let plain =
-        |letter: char| if letter.is_ascii_alphanumeric() || "-_.+".contains(letter) { letter } else { '-' };
-    let name: String = name.chars().map(plain).take(200).collect();
+pub(super) fn folder_name(name: &str, hardware: &Hardware) -> String {
     let key = hardware.initramfs.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-    format!("{}-{}", name.trim_start_matches('.'), key.chars().take(8).collect::<String>())
+    format!("{}-{}", plain(name), key.chars().take(8).collect::<String>())
 }
 
 /// The same words as airtight's own, but for the ends of the serial ports.

@@ -21,6 +21,8 @@ pub(crate) enum Isolation {
     Fresh,
     /// Nothing, and each has its kernel booted for it.
     Boot,
+    /// Everything: what one does to the kernel, the next finds. A VM whose kernel has complained or died is not used again
+    Shared,
 }
 
 /// Kernels by their names, each made ready when it is first needed.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::sortie::{End, Return};
-use super::talk::{Asked, Guest, Talk};
+use super::talk::{Asked, Guest, Talk, end};
 use crate::engine::{Outcome, Trouble};
 use crate::plan::Skip;
 use crate::spec::TIMEOUT;
@@ -78,6 +78,7 @@ fn go() -> Go {
         clock: (0, 0),
         seed: String::new(),
         unprivileged: false,
+        cores: false,
         spec: String::new(),
         name: String::new(),
         prefix: String::new(),
@@ -128,7 +129,7 @@ fn asked((at, name): (usize, &str)) -> Asked {
 /// What comes of a talk about `one` and `two`.
 fn talk(guest: &mut Scripted) -> (Result<Summed, Fate>, Talk) {
     let mut talk = Talk::about([(0, "one"), (1, "two")].map(asked).to_vec());
-    let came = talk.hold(guest, go());
+    let came = talk.hold(guest, go()).and_then(|summed| end(guest).map(|()| summed));
     (came, talk)
 }
 
@@ -183,6 +184,8 @@ fn an_end_that_is_none_is_refused() {
     check(&[begun("two"), passed("two"), done(1)], "it has judged 1 tests, and was asked for 2");
     check(&[begun("two"), passed("two"), done(2), done(2)], "something else than its end");
     check(&[begun("two"), passed("two"), FromGuest::End], "it is at its end, and 0 tests are left");
+    let core = FromGuest::Core { nonce: NONCE.to_owned(), name: "core".to_owned(), piece: String::new() };
+    check(&[core], "nobody asked for core dumps");
     check(&[FromGuest::Ready(crate::vm::wire::KernelFacts::default())], "it is ready once more");
 }
 

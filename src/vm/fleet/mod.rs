@@ -1,11 +1,13 @@
 //! Kernels at work: each booted once, saved, and restored for every scenario.
 
 mod complaints;
+mod cores;
 mod errand;
 mod keep;
 mod kernels;
 #[cfg(test)]
 mod lies;
+mod pool;
 mod readied;
 mod shell;
 mod snapshot;

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::keep::keep;
+use super::cores::{Cores, plain};
+use super::keep::{folder_name, keep};
+use super::pool::Pool;
 use super::snapshot::{About, Key, Snapshot};
 use super::sparse::make_sparse;
 use super::watch::Watch;
@@ -53,6 +55,8 @@ pub(super) struct Readied {
     snapshot: Snapshot,
     about: About,
     watch: Watch,
+    /// Those that scenarios share.
+    pub(super) pool: Pool,
 }
 
 /// Why a kernel is never ready.
@@ -125,7 +129,7 @@ impl Readied {
 
     fn shared(name: &str, hardware: Hardware, snapshot: Snapshot, about: About, watch: &Watch) -> Self {
         snapshot.share();
-        Self { name: name.to_owned(), hardware, snapshot, about, watch: watch.clone() }
+        Self { name: name.to_owned(), hardware, snapshot, about, watch: watch.clone(), pool: Pool::default() }
     }
 
     /// A VM with the kernel as it was when it had just become ready.
@@ -143,6 +147,30 @@ impl Readied {
                 Ok(machine)
             }
             other => Err(Fate::Garbled(format!("{other:?} before it was ready"))),
+        }
+    }
+
+    /// Whether core dumps are to be brought out of it.
+    pub(super) const fn wants_cores(&self) -> bool {
+        self.watch.keep.is_some()
+    }
+
+    /// Leaves the core dumps of a test's scenario beside what the VM was booted from, and says so.
+    pub(super) fn leave_cores(&self, test: &Test, cores: &Cores) {
+        let Some(folder) = &self.watch.keep else { return };
+        let folder = folder.join(folder_name(&self.name, &self.hardware)).join("cores");
+        let scenario = &test.scenario().name;
+        match cores.leave(&folder.join(plain(scenario))) {
+            Ok(left) => left.iter().for_each(|path| {
+                let scenario = crate::report::in_one_line(scenario);
+                anstream::eprintln!(
+                    "note: {} is of a process that died while `{scenario}` was judged",
+                    path.display()
+                );
+            }),
+            Err(error) => {
+                anstream::eprintln!("note: core dumps could not be left in {}: {error}", folder.display())
+            }
         }
     }
 

@@ -7,15 +7,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::complaints::{complained, complaint};
 use super::errand::{Images, ended};
 use super::kernels::Isolation;
+use super::pool::Manned;
 use super::readied::Readied;
-use super::talk::{Asked, Talk, allowance};
+use super::talk::{self, Asked, Talk, allowance};
 use crate::engine::{Errand, News, Outcome, Trouble};
 use crate::fact::Ended;
 use crate::plan::{KNOWN_ISSUE, Skip, Test};
 use crate::spec::TIMEOUT;
 use crate::sys;
 use crate::vm::kernel::Kernel;
-use crate::vm::machine::{Fate, Machine};
+use crate::vm::machine::Fate;
 use crate::vm::wire::{Go, Summed, Verdict};
 
 /// One VM sent out with tests.
@@ -57,26 +58,37 @@ impl Sortie<'_> {
             self.readied.announce(&self.errand.tests[*first].1);
         }
         let how = match self.start() {
-            Ok(mut machine) => self.send(&mut machine, &mut talk, tests, unprivileged),
+            Ok(manned) => self.send(manned, &mut talk, tests, unprivileged),
             Err(fate) => Return { end: End::Lost(fate, String::new()), complaint: None, all_judged: false },
         };
         self.finish(how, talk, told)
     }
 
-    fn start(&self) -> Result<Machine, Fate> {
+    fn start(&self) -> Result<Manned, Fate> {
         // Until the first claim begins.
         let allowed = allowance(TIMEOUT);
         let started = match self.isolation {
             Isolation::Boot => self.readied.boot(self.errand.nursery, allowed),
             Isolation::Fresh => self.readied.restore(self.errand.nursery, Some(allowed)),
+            Isolation::Shared => {
+                if let Some(mut manned) = self.readied.pool.take() {
+                    manned.machine.allow(allowed);
+                    return Ok(manned);
+                }
+                self.readied.restore(self.errand.nursery, Some(allowed))
+            }
         };
-        started.inspect_err(|_| self.readied.spoil())
+        started.map(Manned::new).inspect_err(|_| self.readied.spoil())
     }
 
-    fn send(&self, machine: &mut Machine, talk: &mut Talk, tests: &[usize], unprivileged: bool) -> Return {
-        let mark = machine.console().len();
+    fn send(&self, manned: Manned, talk: &mut Talk, tests: &[usize], unprivileged: bool) -> Return {
+        let Manned { mut machine, mark } = manned;
         let go = self.go(tests, unprivileged).map_err(Fate::NotStarted);
-        let held = go.and_then(|go| talk.hold(machine, go));
+        let mut held = go.and_then(|go| talk.hold(&mut machine, go));
+        if self.isolation != Isolation::Shared {
+            held = held.and_then(|summed| talk::end(&mut machine).map(|()| summed));
+        }
+        self.readied.leave_cores(&self.errand.tests[tests[0]].1, &talk.cores);
         let said = machine.console().since(mark);
         let all_judged = talk.left.is_empty();
         let (mut counts, mut tainted) = (said.clone(), (0, 0));
@@ -94,7 +106,11 @@ impl Sortie<'_> {
                 End::Whole(summed)
             }
         };
-        Return { end, complaint: complaint(&counts, tainted, &self.kernel.allowed_messages), all_judged }
+        let complaint = complaint(&counts, tainted, &self.kernel.allowed_messages);
+        if self.isolation == Isolation::Shared && matches!(end, End::Whole(_)) && complaint.is_none() {
+            self.readied.pool.put(Manned::new(machine));
+        }
+        Return { end, complaint, all_judged }
     }
 
     fn go(&self, tests: &[usize], unprivileged: bool) -> Result<Go, String> {
@@ -107,6 +123,7 @@ impl Sortie<'_> {
             clock: clock(),
             seed: seed()?,
             unprivileged,
+            cores: self.readied.wants_cores(),
             spec: read(&test.spec.path)?,
             name: test.spec.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             prefix: self.errand.prefix.to_owned(),

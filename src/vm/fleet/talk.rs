@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use super::cores::Cores;
 use crate::engine::Outcome;
 use crate::vm::machine::{Allowance, Fate, Machine};
-use crate::vm::wire::{FromGuest, Go, Summed, ToGuest, Verdict};
+use crate::vm::wire::{FromGuest, Go, Summed, ToGuest, Verdict, bytes_of};
 
 /// How long the guest may compute beside a claim's own time, and how long it may sleep.
 const COMPUTING: Duration = Duration::from_secs(30);
@@ -64,18 +65,31 @@ pub(super) fn allowance(claim: Duration) -> Allowance {
     Allowance { word: computing, record: computing, idle: SLEEPING + claim, said: usize::MAX }
 }
 
+/// Has the VM switched off.
+pub(super) fn end(guest: &mut impl Guest) -> Result<(), Fate> {
+    guest.say(&ToGuest::End)?;
+    match guest.hear()? {
+        FromGuest::End => guest.wait(),
+        _ => garbled("something else than its end after the end"),
+    }
+}
+
 /// The talk about some tests, each known by its place in the errand.
 #[derive(Debug, Default)]
 pub(super) struct Talk {
     nonce: String,
     /// How many were asked for.
     asked: usize,
+    /// Whether core dumps were.
+    wants_cores: bool,
     /// Those that are not judged yet.
     pub(super) left: Vec<Asked>,
     /// The one that is being judged.
     pub(super) begun: Option<usize>,
     /// What became of the others. It does not count before the kernel has been looked at.
     pub(super) held: Vec<(usize, Verdict)>,
+    /// Core dumps, where they were asked for.
+    pub(super) cores: Cores,
     /// How much the kernel had said when the last of those was told.
     pub(super) said: usize,
 }
@@ -86,15 +100,17 @@ impl Talk {
         Self { asked: left.len(), left, ..Self::default() }
     }
 
-    /// Asks for all, hears of each, and has the VM switched off.
+    /// Asks for all, and hears of each.
     pub(super) fn hold(&mut self, guest: &mut impl Guest, go: Go) -> Result<Summed, Fate> {
         self.nonce.clone_from(&go.nonce);
+        self.wants_cores = go.cores;
         self.said = guest.said();
         guest.say(&ToGuest::Go(Box::new(go)))?;
         let summed = loop {
             match guest.hear()? {
                 FromGuest::Begun { nonce, test } => guest.allow(self.begin(&nonce, &test)?),
                 FromGuest::Judged(verdict) => self.take(*verdict, guest.said())?,
+                FromGuest::Core { nonce, name, piece } => self.take_core(&nonce, &name, &piece)?,
                 FromGuest::Done(summed) => break summed,
                 FromGuest::Ready(_) => return garbled("it is ready once more"),
                 FromGuest::Output { .. } | FromGuest::Taken | FromGuest::Left(_) => {
@@ -107,11 +123,7 @@ impl Talk {
             }
         };
         self.sum_up(&summed)?;
-        guest.say(&ToGuest::End)?;
-        match guest.hear()? {
-            FromGuest::End => guest.wait().map(|()| summed),
-            _ => garbled("something else than its end after the end"),
-        }
+        Ok(summed)
     }
 
     /// How long it may take.
@@ -143,6 +155,14 @@ impl Talk {
         }
         self.held.push((at, verdict));
         Ok(())
+    }
+
+    fn take_core(&mut self, nonce: &str, name: &str, piece: &str) -> Result<(), Fate> {
+        self.know(nonce)?;
+        if !self.wants_cores {
+            return garbled("nobody asked for core dumps");
+        }
+        self.cores.take(name, &bytes_of(piece)).map_err(Fate::Garbled)
     }
 
     fn sum_up(&self, summed: &Summed) -> Result<(), Fate> {

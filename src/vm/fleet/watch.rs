@@ -8,7 +8,8 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Watch {
     /// Leave in this folder what each kernel was booted from, with `repro.sh`, which boots it again by QEMU alone. Each has a folder of its own
-    /// there; what is there of an earlier run is overwritten
+    /// there; what is there of an earlier run is overwritten. Core dumps of processes in the guest are left there too, by the scenario's name, packed
+    /// by gzip
     #[arg(long = "keep-vm", value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
     /// Tell what the kernels say on their consoles as they say it, on standard error, each line with the kernel's name

@@ -1,6 +1,7 @@
 //! What runs in the VM: its first process, and the engine that it starts.
 
 mod cgroups;
+mod core;
 mod engine;
 mod flag;
 mod init;
@@ -14,6 +15,7 @@ mod users;
 mod visitor;
 mod warm;
 
+pub(crate) use core::{ROLE as CORE, run as run_core};
 pub(crate) use engine::{ROLE as ENGINE, run as run_engine};
 pub use flag::is_guest;
 pub(crate) use init::{ROLE as INIT, run as run_init};

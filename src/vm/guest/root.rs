@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot};
 
-use super::cgroups;
+use super::{cgroups, core};
 use crate::sys::{Failure, Result};
 use crate::vm::cgroups::Cgroups;
 use crate::vm::layout::LATE;
@@ -16,6 +16,7 @@ const ABOVE: &str = "/airtight/root";
 
 /// Mounts the initial root over itself: `pivot_root(2)` refuses to leave the rootfs that the kernel has unpacked the initramfs into.
 pub(super) fn leave_initial() -> Result<()> {
+    core::prepare();
     fs::create_dir_all(ABOVE).map_err(|error| Failure::from_io("mkdir", &[&ABOVE], &error))?;
     attach("/", ABOVE, "", MsFlags::MS_BIND, "")?;
     chdir(ABOVE).map_err(|errno| Failure::new("chdir", &[&ABOVE], errno))?;

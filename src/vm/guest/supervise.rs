@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_settime};
 
 use super::cgroups::hand_down;
+use super::core;
 use super::engine;
 use super::init::tainted;
 use super::serial::Serial;
@@ -19,7 +20,7 @@ use super::shell;
 use super::users::HOME;
 use crate::sys::{self, Failure, Result};
 use crate::vm::layout::USER;
-use crate::vm::wire::{FromGuest, Go, KernelFacts, Summed, ToGuest};
+use crate::vm::wire::{FromGuest, Go, KernelFacts, Summed, ToGuest, text_of};
 
 /// How long the first process sleeps at most, in milliseconds: orphans fall to it, and are waited for then.
 const NAP: u16 = 200;
@@ -93,6 +94,10 @@ fn begin(engines: &mut [Worker; 2], go: &Go) -> Result<()> {
     wake(go.clock, &go.seed)?;
     let worker = &mut engines[usize::from(go.unprivileged)];
     worker.tainted = tainted();
+    worker.cores = go.cores.then(|| go.nonce.clone());
+    if go.cores {
+        core::ask().map_err(|error| Failure::from_io("write", &[&"core_pattern"], &error))?;
+    }
     let failed = |error: &std::io::Error| Failure::from_io("write", &[&"engine"], error);
     let line = serde_json::to_vec(go).map_err(|error| failed(&error.into()))?;
     worker.input.write_all(&[&line, b"\n".as_slice()].concat()).map_err(|error| failed(&error))
@@ -106,6 +111,8 @@ struct Worker {
     output: BufReader<ChildStdout>,
     /// What the kernel was tainted by when it was last asked something.
     tainted: u64,
+    /// The word by which core dumps are told, where they are wanted.
+    cores: Option<String>,
 }
 
 impl Worker {
@@ -128,7 +135,8 @@ impl Worker {
         let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(Failure::new("pipe", &[], nix::errno::Errno::EBADF));
         };
-        let mut worker = Self { _process: process, input, output: BufReader::new(output), tainted: 0 };
+        let mut worker =
+            Self { _process: process, input, output: BufReader::new(output), tainted: 0, cores: None };
         let mut line = String::new();
         worker.output.read_line(&mut line).map_err(|error| failed(&error))?;
         match line.trim_end() {
@@ -153,6 +161,7 @@ impl Worker {
             }
             let message = match serde_json::from_slice(&line).map_err(|error| failed(&error.into()))? {
                 FromGuest::Done(summed) => {
+                    self.bring_out(serial)?;
                     FromGuest::Done(Summed { tainted: (self.tainted, tainted()), ..summed })
                 }
                 other => other,
@@ -160,7 +169,22 @@ impl Worker {
             serial.say(&message)?;
         }
     }
+
+    /// Sends what processes have left that dumped core.
+    fn bring_out(&self, serial: &mut Serial) -> Result<()> {
+        let Some(nonce) = &self.cores else { return Ok(()) };
+        for (name, bytes) in core::taken() {
+            for piece in bytes.chunks(PIECE) {
+                let (nonce, name) = (nonce.clone(), name.clone());
+                serial.say(&FromGuest::Core { nonce, name, piece: text_of(piece) })?;
+            }
+        }
+        Ok(())
+    }
 }
+
+/// How much of a core dump is sent at a time.
+const PIECE: usize = 64 << 10;
 
 /// A cgroup of its own for each engine, below one that hands all controllers down: there it may limit its sandboxes. The first process goes
 /// there itself, starts the engine, and leaves.

@@ -39,6 +39,7 @@ fn asking(digest: &str) -> Go {
         clock: (0, 0),
         seed: String::new(),
         unprivileged: false,
+        cores: false,
         spec: SPEC.to_owned(),
         name: "guest.yaml".to_owned(),
         prefix: "guest".to_owned(),

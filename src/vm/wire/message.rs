@@ -69,6 +69,8 @@ pub(crate) struct Go {
     pub images: BTreeMap<String, String>,
     /// The runtime.
     pub runtime: String,
+    /// Whether core dumps are to be sent.
+    pub cores: bool,
     /// The names of the tests, in the guest's words: without the kernel.
     pub tests: Vec<String>,
 }
@@ -89,6 +91,15 @@ pub(crate) enum FromGuest {
     },
     /// A test was judged.
     Judged(Box<Verdict>),
+    /// A piece of the core dump of a process, as a text: see [`super::bytes_of`].
+    Core {
+        /// Of what was asked.
+        nonce: String,
+        /// Its name; all pieces of one have the same.
+        name: String,
+        /// In order, packed by gzip as a whole.
+        piece: String,
+    },
     /// The shell has said these bytes, as a text.
     Output {
         /// On its standard error.

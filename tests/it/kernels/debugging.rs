@@ -63,6 +63,27 @@ fn a_boot_that_failed_can_be_repeated() {
     }
 }
 
+/// What a process has left that was killed by a signal is on the host afterwards, and no core of another is.
+#[test]
+fn core_dumps_are_brought_out() {
+    let Some(kernel) = a_kernel() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let claims = "  dies: { exec: [sh, -c, 'kill -SEGV $$'], signal: SIGSEGV }\n  goes: { exec: [sh, -c, 'kill -TERM $$'], signal: SIGTERM }\n";
+    let (spec, kept) = (spec(folder.path(), claims), folder.path().join("kept"));
+    let words = ["--kernel", &kernel, "--keep-vm", kept.to_str().unwrap(), spec.to_str().unwrap()];
+    let output = airtight(&["run"]).args(words).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}{}", text(&output.stdout));
+    let mut said = told.lines().filter(|line| line.contains("is of a process that died while `A kernel`"));
+    let line = said.next().unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(said.next(), None, "{told}");
+    let path = line.trim_start_matches("note: ").split(' ').next().unwrap();
+    let mut core = Vec::new();
+    flate2::read::GzDecoder::new(fs::File::open(path).unwrap()).read_to_end(&mut core).unwrap();
+    // ET_CORE, elf(5).
+    assert_eq!((&core[..4], &core[16..18]), (b"\x7fELF".as_slice(), [4, 0].as_slice()), "{path}");
+}
+
 /// git-bisect(1): good, bad, not to be judged, and not to go on with.
 #[test]
 fn git_bisect_is_told_what_it_asks() {

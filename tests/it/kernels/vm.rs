@@ -72,6 +72,32 @@ fn a_complaint_of_the_kernel_fails_the_scenario() {
     assert!(told[0].text.contains("the kernel complained"), "{}", told[0].text);
 }
 
+/// What one scenario leaves behind is there for the next only where they share a VM, and not once its kernel has died.
+#[test]
+fn scenarios_share_a_kernel_where_that_is_asked_for() {
+    let Some(kernel) = kernels().into_iter().next() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.yaml");
+    let scenario = |name: &str, claim: &str| {
+        format!("scenario: {name}\nneeds: [vm, root]\nsandbox: {{ image: base }}\nclaims:\n  {claim}\n")
+    };
+    let finds = "finds it: { host.run: '[ -e /tmp/left ]', exit: 0, inside: { pid: 1 } }";
+    let text = [
+        scenario("One", "leaves something: { host.run: '>/tmp/left', inside: { pid: 1 } }"),
+        scenario("Two", finds),
+        scenario("Three", "ends the kernel: { host.run: 'echo c >/proc/sysrq-trigger', inside: { pid: 1 } }"),
+        scenario("Four", finds),
+    ]
+    .join("---\n");
+    fs::write(&path, text).unwrap();
+    for (isolation, second) in [("shared", "passed"), ("fresh", "failed")] {
+        let words = ["--jobs", "1", "--isolation", isolation, "--kernel", &kernel, path.to_str().unwrap()];
+        let told = run(&words);
+        let found: Vec<&str> = told.iter().map(|told| told.outcome.as_str()).collect();
+        assert_eq!(found, ["passed", second, "crashed", "failed"], "{isolation}: {told:#?}");
+    }
+}
+
 /// `JUMP` sets the clock while the claim is on: before, between, and while it waits.
 const JUMPING: &str = "scenario: A clock that jumps
 needs: [vm, root]
