@@ -69,6 +69,12 @@ impl Exit {
         }
     }
 
+    /// What another airtight means by its number; whatever else it is, is no judgement.
+    pub(super) fn of_code(code: i32) -> Self {
+        let all = [Self::Held, Self::Failed, Self::Wrong, Self::Unmeasured];
+        all.into_iter().find(|exit| i32::from(exit.code()) == code).unwrap_or(Self::Broken)
+    }
+
     /// The number.
     pub const fn code(self) -> u8 {
         match self {

@@ -15,10 +15,12 @@ mod named;
 mod partial;
 mod probe;
 mod prove;
+mod prove_in_vm;
 mod run;
 mod runtime;
 mod schema;
 mod verify;
+mod visit;
 mod vm;
 
 use std::ffi::OsString;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::run::cpus;
-use super::{Exit, Loaded, end_cleanly_on_signals, load};
+use super::{Exit, Loaded, end_cleanly_on_signals, load, prove_in_vm};
 use crate::engine::{Ended, Engine, Keep, Options};
 use crate::plan::{Choice, Plan};
 use crate::prove::{self, Denied, Extent, Findings};
@@ -18,33 +18,40 @@ use crate::sandbox::Nursery;
 #[derive(Debug, Args)]
 pub(super) struct Prove {
     /// Spec files, or folders of them [default: specs]
-    specs: Vec<PathBuf>,
+    pub(super) specs: Vec<PathBuf>,
     /// Only claims whose sentence contains this, or matches it if it has a `*`
     #[arg(long = "claim", value_name = "PATTERN")]
-    claims: Vec<String>,
+    pub(super) claims: Vec<String>,
     /// Only what has this tag
     #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
+    pub(super) tags: Vec<String>,
+    /// Prove in a VM with this kernel, by the airtight that is put there: what `airtight run` takes, but for the host's own. What is proven
+    /// elsewhere is told at its end
+    #[arg(long = "kernel", value_name = "KERNEL")]
+    pub(super) kernels: Vec<String>,
+    /// A list that names kernels
+    #[arg(long = "kernels", value_name = "FILE")]
+    pub(super) kernel_list: Option<PathBuf>,
     /// How far to go
     #[arg(long, value_enum, value_name = "HOW_FAR", default_value = "whole")]
-    extent: Extent,
+    pub(super) extent: Extent,
     /// How many sandboxes to run side by side [default: eight for each CPU, since many only wait]
     #[arg(short, long, value_name = "N")]
-    jobs: Option<std::num::NonZeroUsize>,
+    pub(super) jobs: Option<std::num::NonZeroUsize>,
     /// How to tell what was found
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
-    format: Format,
+    pub(super) format: Format,
     /// What may not be found
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', default_value = "vacuous")]
-    deny: Vec<Denied>,
+    pub(super) deny: Vec<Denied>,
     /// The least share of breakages, in percent, that some claim must catch
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
-    min_caught: u32,
+    pub(super) min_caught: u32,
 }
 
 /// A report's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people
     Pretty,
     /// One JSON object with every claim under every breakage
@@ -55,6 +62,9 @@ enum Format {
 
 /// Does it.
 pub(super) fn run(arguments: &Prove) -> ExitCode {
+    if !arguments.kernels.is_empty() || arguments.kernel_list.is_some() {
+        return prove_in_vm::on_each(arguments).unwrap_or_else(|exit| exit).into();
+    }
     // Before the first thread.
     match prove::enter_quarantine() {
         Ok(Some(waited)) => waited,

@@ -1,20 +1,16 @@
 //! `airtight vm`
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdin, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, Loaded, end_cleanly_on_signals, load};
-use crate::engine::Errand;
-use crate::image::{Store, cache_folder};
-use crate::plan::{Choice, Plan, Test, spec_files};
+use super::{Exit, end_cleanly_on_signals, visit};
+use crate::image::cache_folder;
 use crate::sandbox::Nursery;
 use crate::sys::terminal::Raw;
-use crate::vm::fleet::{Fleet, Isolation, Left, Visitor, Watch, beside};
+use crate::vm::fleet::{Left, Visitor, Watch};
 use crate::vm::kernel::{self, Choice as Kernels, Kernel};
 
 /// Kernels in VMs
@@ -49,30 +45,18 @@ struct Shell {
 /// Does it.
 pub(super) fn run(arguments: &Vm) -> ExitCode {
     let Command::Shell(shell) = &arguments.command;
-    visit(shell).unwrap_or_else(ExitCode::from)
+    enter_and_leave(shell).unwrap_or_else(ExitCode::from)
 }
 
-fn visit(arguments: &Shell) -> Result<ExitCode, Exit> {
+fn enter_and_leave(arguments: &Shell) -> Result<ExitCode, Exit> {
     // Before the first thread.
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     let kernel = kernel(arguments)?;
-    let (tests, files) = specs(&arguments.specs)?;
-    let store = Store::open().map_err(|error| Exit::Broken.telling(&error))?;
+    let (tests, files) = visit::specs(&arguments.specs)?;
     let name = kernel.name.clone();
-    let errand = Errand {
-        kernel: &name,
-        prefix: "",
-        tests: &tests,
-        nursery: &nursery,
-        image: &|name, directory| {
-            let found = store.rootfs(name, directory);
-            found.map(|rootfs| rootfs.path.clone()).map_err(|error| error.to_string())
-        },
-    };
-    let visitor = Visitor { files, terminal: terminal() };
-    let fleet = Fleet::new(vec![kernel], Isolation::Fresh).watched(arguments.watch.clone());
-    let left = fleet.shell(&errand, &visitor, || enter(&name, &visitor));
+    let visitor = Visitor { files, script: None, terminal: terminal() };
+    let left = visit::visit(&nursery, kernel, &tests, &visitor, &arguments.watch, || enter(&name, &visitor))?;
     end(left, visitor.terminal.is_some())
 }
 
@@ -129,56 +113,5 @@ fn kernel(arguments: &Shell) -> Result<Kernel, Exit> {
             let reason = format!("these are {} kernels, `{}` among them: name one", more + 1, last.name());
             Err(Exit::Wrong.telling(&reason))
         }
-    }
-}
-
-type Specs = (Vec<(usize, Arc<Test>)>, BTreeMap<String, String>);
-
-/// The tests of these specs, and their files by where they are put.
-fn specs(places: &[PathBuf]) -> Result<Specs, Exit> {
-    let mut plan = Plan::new(Choice::default());
-    let mut files = BTreeMap::new();
-    for place in places {
-        let before = plan.entries.len();
-        load(std::slice::from_ref(place), |Loaded { spec, prefix }| plan.add(&spec, &prefix))?;
-        let opened = plan.entries.iter().skip(before).map(|entry| entry.open().map(Arc::new));
-        let tests: Vec<Arc<Test>> =
-            opened.collect::<Result<_, _>>().map_err(|error| Exit::Wrong.telling(&error))?;
-        let found =
-            names(place).map_err(|error| Exit::Wrong.telling(&format!("{}: {error}", place.display())))?;
-        for (path, name) in found {
-            lay(&path, &name, &tests, &mut files).map_err(|error| Exit::Wrong.telling(&error))?;
-        }
-    }
-    let tests = plan.entries.iter().enumerate();
-    let tests = tests.filter_map(|(at, entry)| Some((at, Arc::new(entry.open().ok()?)))).collect();
-    Ok((tests, files))
-}
-
-/// The spec files of a place, with the paths that they are to have: below the folder's own name, if it is one.
-fn names(place: &Path) -> std::io::Result<Vec<(PathBuf, PathBuf)>> {
-    let place = place.canonicalize()?;
-    let above = place.parent().unwrap_or(&place);
-    let named = |path: PathBuf| path.strip_prefix(above).map(|name| (path.clone(), name.to_owned())).ok();
-    Ok(spec_files(&place)?.into_iter().filter_map(|(path, _)| named(path)).collect())
-}
-
-/// Adds a spec with the files that it names.
-fn lay(
-    path: &Path,
-    name: &Path,
-    tests: &[Arc<Test>],
-    files: &mut BTreeMap<String, String>,
-) -> Result<(), String> {
-    let read =
-        |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let own = tests.iter().find(|test| test.spec.path.canonicalize().is_ok_and(|spec| spec == path));
-    for (beside, content) in own.map_or(Ok(BTreeMap::new()), |test| beside(test, read))? {
-        files.insert(text(&name.with_file_name(beside)), content);
-    }
-    match files.insert(text(name), read(path)?) {
-        Some(_) => Err(format!("two of the specs would be {} in the VM", name.display())),
-        None => Ok(()),
     }
 }

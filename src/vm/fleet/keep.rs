@@ -59,7 +59,7 @@ fn text(name: &str, hardware: &Hardware) -> String {
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -16,6 +16,7 @@ mod sparse;
 mod talk;
 mod watch;
 
+pub(crate) use keep::quoted;
 pub(crate) use kernels::{Fleet, Isolation};
 pub(crate) use shell::{Left, Visitor};
 pub(crate) use snapshot::remove_all as remove_snapshots;

@@ -169,7 +169,7 @@ impl Readied {
                 );
             }),
             Err(error) => {
-                anstream::eprintln!("note: core dumps could not be left in {}: {error}", folder.display())
+                anstream::eprintln!("note: core dumps could not be left in {}: {error}", folder.display());
             }
         }
     }

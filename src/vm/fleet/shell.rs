@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Write, stderr, stdout};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use super::complaints::complaint;
 use super::errand::images;
@@ -11,7 +12,7 @@ use super::readied::Readied;
 use super::sortie::{clock, seed, tail};
 use crate::engine::Errand;
 use crate::vm::kernel::Kernel;
-use crate::vm::machine::{Fate, Machine};
+use crate::vm::machine::{Allowance, Fate, Machine};
 use crate::vm::wire::{FromGuest, Shell, Size, ToGuest, bytes_of, text_of};
 
 /// Ctrl-], as telnet(1) has it.
@@ -23,11 +24,21 @@ const CHUNK: usize = 2048;
 /// How much is read ahead of a guest that takes nothing in: the key that ends it must be seen behind that.
 const AHEAD: usize = 64 << 10;
 
+/// What a VM may take in which nobody looks at what goes on: some proofs say nothing for many minutes.
+const UNATTENDED: Allowance = Allowance {
+    word: Duration::from_hours(2),
+    record: Duration::from_hours(12),
+    idle: Duration::from_mins(2),
+    said: usize::MAX,
+};
+
 /// Who visits.
 #[derive(Debug)]
 pub(crate) struct Visitor {
     /// Specs and what they name, by their paths.
     pub(crate) files: BTreeMap<String, String>,
+    /// What is typed, where it is not what standard input says: then the VM ends too that hangs.
+    pub(crate) script: Option<String>,
     /// The terminal, if there is one: then each key is passed on, and one ends the visit.
     pub(crate) terminal: Option<(u16, u16, String)>,
 }
@@ -76,7 +87,8 @@ impl Fleet {
             Ok(shell) => shell,
             Err(reason) => return no_vm(&reason),
         };
-        let machine = match readied.restore(errand.nursery, None) {
+        let allowed = visitor.script.as_ref().map(|_| UNATTENDED);
+        let machine = match readied.restore(errand.nursery, allowed) {
             Ok(machine) => machine,
             Err(fate) => {
                 readied.spoil();
@@ -86,8 +98,8 @@ impl Fleet {
         let _entered = entered();
         Visit {
             machine,
-            typed: Vec::new(),
-            at_end: false,
+            typed: visitor.script.clone().unwrap_or_default().into_bytes(),
+            at_end: visitor.script.is_some(),
             awaiting: false,
             escapes: visitor.terminal.is_some(),
         }
@@ -144,6 +156,7 @@ impl Visit {
 
     fn attend(&mut self, shell: Shell) -> Result<Next, Fate> {
         self.machine.say(&ToGuest::Shell(Box::new(shell)))?;
+        self.send()?;
         loop {
             let stdin = std::io::stdin();
             let more = !self.at_end && self.typed.len() < AHEAD;

@@ -6,6 +6,7 @@ mod kept;
 mod lists;
 mod make;
 mod places;
+mod proof;
 mod real;
 mod runtimes;
 mod terminal;
