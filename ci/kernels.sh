@@ -2,7 +2,8 @@
 # Fetches kernels of Debian into a cache, as packages: the newest of each line that airtight is held against. Nothing is installed, and the
 # machine's own apt is left as it is. apt checks the signatures.
 #
-#   ci/kernels.sh [FOLDER]   fetches what is missing, and prints the packages' paths, oldest first [folder: ~/.cache/airtight-kernels]
+#   ci/kernels.sh [FOLDER]   fetches what is missing, prints the packages' paths, oldest first, and writes them into FOLDER/kernels.yaml,
+#                            for `airtight run --kernels` [folder: ~/.cache/airtight-kernels]
 set -euo pipefail
 folder=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/airtight-kernels}
 
@@ -56,6 +57,7 @@ needed() { # suite package pattern
     own_apt "$1" apt-cache depends "$2" | awk -v wanted="$3" '$1 == "Depends:" && $2 ~ wanted { print $2; exit }'
 }
 
+printf 'kernels:\n' >"$folder/kernels.new"
 for line in "${LINES[@]}"; do
     read -r suite meta <<<"$line"
     prepare "$suite"
@@ -68,5 +70,8 @@ for line in "${LINES[@]}"; do
         fetched "$suite" "$(needed "$suite" "$package" '^linux-base-[0-9]')" >/dev/null
         package=$binary
     fi
-    fetched "$suite" "$package"
+    file=$(fetched "$suite" "$package")
+    printf '  - path: %s\n' "$file" >>"$folder/kernels.new"
+    printf '%s\n' "$file"
 done
+mv "$folder/kernels.new" "$folder/kernels.yaml"

@@ -50,6 +50,7 @@ mod view;
 pub use attempt::{ATTEMPTS, Experiment, Takes, experiments, find_attempt};
 pub use bait::{Bait, ON_HOST};
 pub use kind::{Field, Kind};
+pub(crate) use mounts::own_mount_points;
 pub use peers::{Peer, Peers};
 pub use reading::{Answer, Query, Reading, Unobserved, Value};
 pub use reports::{Report, Reporter};

@@ -1,5 +1,9 @@
 //! Mounts: `/proc/PID/mountinfo` parsed from bytes (`proc_pid_mountinfo(5)`), since a mount point need not be UTF-8.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 
 use super::evidence::{lines, malformed, read, reading, show};
@@ -120,6 +124,13 @@ pub(super) fn mountinfo(subject: &Subject) -> Result<(Vec<Mount>, Vec<u8>), Unob
     let bytes = read(&path)?;
     let mounts: Option<Vec<Mount>> = lines(&bytes).map(parse).collect();
     Ok((mounts.ok_or_else(|| malformed(&path, "row"))?, bytes))
+}
+
+/// Where something is mounted that this process sees.
+pub(crate) fn own_mount_points() -> std::io::Result<Vec<PathBuf>> {
+    let bytes = std::fs::read("/proc/self/mountinfo")?;
+    let points = lines(&bytes).filter_map(parse).map(|mount| PathBuf::from(OsString::from_vec(mount.point)));
+    Ok(points.collect())
 }
 
 fn observe(subject: &Subject, path: &str) -> Result<Reading, Unobserved> {

@@ -225,8 +225,7 @@ impl StartError {
 
     /// What the machine refuses to everyone, if that is why: then a claim is skipped for it. It shows in the first calls,
     /// before anything of the sandbox's own is in question: the namespaces, the id maps, and the first mount in a mount
-    /// namespace, which is where `AppArmor` refuses what it has let be cloned; and the overlay of a user namespace, on a kernel that has none
-    /// for it.
+    /// namespace, which is where `AppArmor` refuses what it has let be cloned.
     pub fn refusal(&self) -> Option<String> {
         let (Self::Nursery(NurseryError::Setup(failure)) | Self::System(failure)) = self else { return None };
         let refused =
@@ -234,24 +233,11 @@ impl StartError {
         let gate = match failure.call.as_str() {
             "write" => failure.operands.first().is_some_and(|path| path.ends_with("_map\"")),
             // The first mount makes `/` private.
-            "mount" => failure.operands.get(1).is_some_and(|target| {
-                target == "\"/\"" || target == "\"root\"" && is_before(OVERLAY_FOR_ALL)
-            }),
+            "mount" => failure.operands.get(1).is_some_and(|target| target == "\"/\""),
             call => call == "clone3" || call == "unshare",
         };
         (refused && gate).then(|| format!("this machine refuses it: {failure}"))
     }
-}
-
-/// The first kernel that lets an overlay be mounted in a user namespace (`FS_USERNS_MOUNT` in fs/overlayfs/super.c).
-const OVERLAY_FOR_ALL: (u32, u32) = (5, 11);
-
-/// Whether this kernel is older.
-fn is_before(least: (u32, u32)) -> bool {
-    let name = nix::sys::utsname::uname().ok();
-    let release = name.map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok());
-    numbers.next().zip(numbers.next()).is_some_and(|version| version < least)
 }
 
 /// The most that is shown of what was said.

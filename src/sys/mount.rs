@@ -42,9 +42,8 @@ pub fn map_ids(tree: BorrowedFd<'_>, user_namespace: &impl AsFd) -> Result<()> {
 }
 
 /// Gives a mount, which an open descriptor is the root of, and all mounts below it these flags; only `MS_RDONLY`, `MS_NOSUID`,
-/// `MS_NODEV` and `MS_NOEXEC` are passed on (`mount_setattr(2)`, `AT_RECURSIVE`). A kernel before 5.12 cannot do it: then
-/// only the mount itself has them.
-pub fn restrict_tree(mount: BorrowedFd<'_>, flags: MsFlags) -> Result<()> {
+/// `MS_NODEV` and `MS_NOEXEC` are passed on (`mount_setattr(2)`, `AT_RECURSIVE`). Whether it could: a kernel before 5.12 cannot.
+pub fn restrict_tree(mount: BorrowedFd<'_>, flags: MsFlags) -> Result<bool> {
     let pairs = [
         (MsFlags::MS_RDONLY, libc::MOUNT_ATTR_RDONLY),
         (MsFlags::MS_NOSUID, libc::MOUNT_ATTR_NOSUID),
@@ -55,10 +54,9 @@ pub fn restrict_tree(mount: BorrowedFd<'_>, flags: MsFlags) -> Result<()> {
         pairs.iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |set, (_, attr)| set | attr);
     let attr = MountAttr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 };
     match mount_setattr(mount, libc::AT_EMPTY_PATH | libc::AT_RECURSIVE, &attr) {
-        Err(errno) if errno != Errno::ENOSYS => {
-            Err(Failure::new("mount_setattr", &[&"AT_RECURSIVE", &flags], errno))
-        }
-        _ => Ok(()),
+        Err(Errno::ENOSYS) => Ok(false),
+        Err(errno) => Err(Failure::new("mount_setattr", &[&"AT_RECURSIVE", &flags], errno)),
+        Ok(()) => Ok(true),
     }
 }
 

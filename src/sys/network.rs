@@ -11,8 +11,11 @@ use super::{Failure, Result};
 /// Brings the loopback interface of the caller's network namespace up: in a new one it is down (`network_namespaces(7)`).
 pub fn bring_loopback_up() -> Result<()> {
     let failed = |errno| Failure::new("ioctl", &[&"SIOCSIFFLAGS", &"lo"], errno);
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
-        .map_err(|errno| Failure::new("socket", &[&"AF_INET"], errno))?;
+    let socket = match socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None) {
+        // A kernel that is built without the internet's protocols has nothing to bring up.
+        Err(Errno::EAFNOSUPPORT) => return Ok(()),
+        made => made.map_err(|errno| Failure::new("socket", &[&"AF_INET"], errno))?,
+    };
     // SAFETY: all zeroes is a valid `struct ifreq`.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (place, byte) in request.ifr_name.iter_mut().zip(b"lo") {

@@ -7,6 +7,7 @@ mod careless;
 pub(in crate::sandbox) mod cgroup;
 mod confine;
 mod control;
+mod copy;
 mod default_filter;
 mod defaults;
 mod defects;

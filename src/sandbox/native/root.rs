@@ -1,4 +1,5 @@
-//! The sandbox's root: an overlay on the image with a tmpfs above it, put together in the sandbox's own mount namespace.
+//! The sandbox's root: an overlay on the image with a tmpfs above it, or a copy where there is no overlay, put together in the sandbox's own mount
+//! namespace.
 //!
 //! Nothing of it is seen by the host, and nothing outlives the namespace.
 
@@ -13,7 +14,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
 use super::blueprint::{Identity, MountPlan, RootPlan};
+use super::copy::{Manner, copy_into};
 use super::options::MountOptions;
+use crate::fact::own_mount_points;
 use crate::sys::{self, Failure, Result, settled};
 
 /// The place where the root is put together: a tmpfs with the image below and the root to be.
@@ -61,9 +64,21 @@ pub(in crate::sandbox) fn raise_root(stage: &Path, in_user_namespace: bool) -> R
     let marks = if in_user_namespace { ",userxattr" } else { "" };
     let layers = format!("lowerdir={LOWER},upperdir={UPPER},workdir={WORK}{marks}");
     let run = stage.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str).unwrap_or("overlay");
-    mount_at(Some(run), Path::new(ROOT), Some("overlay"), MsFlags::empty(), &layers)?;
+    match mount_at(Some(run), Path::new(ROOT), Some("overlay"), MsFlags::empty(), &layers) {
+        Err(failure) if [libc::EPERM, libc::ENODEV].contains(&failure.errno) => copy_image(run)?,
+        laid => laid?,
+    }
     let root = nix::fcntl::open(ROOT, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
     root.map_err(|errno| Failure::new("open", &[&ROOT], errno))
+}
+
+/// The same by a copy, which takes longer: there is no overlay in a user namespace before Linux 5.11 (`FS_USERNS_MOUNT` in fs/overlayfs/super.c),
+/// and none at all in a kernel that is built without.
+fn copy_image(run: &str) -> Result<()> {
+    let options = format!("mode=0755,size={ROOT_SIZE},nr_inodes={ROOT_FILES}");
+    mount_at(Some(run), Path::new(ROOT), Some("tmpfs"), MsFlags::empty(), &options)?;
+    copy_into(Path::new(LOWER), Path::new(ROOT), Manner::AsFarAsMayBe)
+        .map_err(|error| Failure::from_io("copy", &[&LOWER, &ROOT], &error))
 }
 
 /// Makes the new root the process's, and nothing else: the mounts around it stay, and with `CAP_SYS_CHROOT` a process gets back to them
@@ -163,7 +178,16 @@ pub(in crate::sandbox) fn bind_host(
 pub(super) fn remount_found(root: &OwnedFd, target: &str, flags: MsFlags) -> Result<()> {
     let found = find(root, target, Place::Existing)?;
     remount(&by_descriptor(found.as_fd()), flags)?;
-    sys::restrict_tree(found.as_fd(), flags)
+    if sys::restrict_tree(found.as_fd(), flags)? { Ok(()) } else { remount_below(&found, flags) }
+}
+
+/// The same for what is mounted below, one after another.
+fn remount_below(found: &OwnedFd, flags: MsFlags) -> Result<()> {
+    let link = by_descriptor(found.as_fd());
+    let place = fs::read_link(&link).map_err(|error| Failure::from_io("readlink", &[&link], &error))?;
+    let points = own_mount_points().map_err(|error| Failure::from_io("read", &[&"mountinfo"], &error))?;
+    let below = |point: &&PathBuf| **point != place && point.starts_with(&place);
+    points.iter().filter(below).try_for_each(|point| remount(point, flags))
 }
 
 /// What must be at a mount's target.

@@ -3,11 +3,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{Mode, SFlag, mknod};
-
+use super::copy::{Manner, copy_into};
 use crate::sys::{Failure, Result};
 
 /// Ranges of an id map: (inside, outside, count).
@@ -29,46 +27,10 @@ pub(in crate::sandbox) fn shifted(image: &Path, ranges: &Ranges) -> Result<PathB
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(failed)?;
     }
-    copy_tree(image, &unfinished, ranges).map_err(failed)?;
+    fs::create_dir(&unfinished).map_err(failed)?;
+    copy_into(image, &unfinished, Manner::Shifted(&|id| shift(id, ranges))).map_err(failed)?;
     fs::rename(&unfinished, &copy).map_err(failed)?;
     Ok(copy)
-}
-
-fn copy_tree(from: &Path, to: &Path, ranges: &Ranges) -> io::Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
-            copy_tree(&source, &target, ranges)?;
-        } else {
-            copy_one(&source, &target)?;
-            own(&source, &target, ranges)?;
-        }
-    }
-    own(from, to, ranges)
-}
-
-fn copy_one(from: &Path, to: &Path) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(from)?;
-    if metadata.is_symlink() {
-        return symlink(fs::read_link(from)?, to);
-    }
-    if metadata.is_file() {
-        return fs::copy(from, to).map(drop);
-    }
-    let kind = SFlag::from_bits_truncate(metadata.mode() & libc::S_IFMT);
-    mknod(to, kind, Mode::from_bits_truncate(0o600), metadata.rdev()).map_err(io::Error::from)
-}
-
-/// The owner first: chown(2) clears the setuid bit.
-fn own(from: &Path, to: &Path, ranges: &Ranges) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(from)?;
-    lchown(to, Some(shift(metadata.uid(), ranges)), Some(shift(metadata.gid(), ranges)))?;
-    if metadata.is_symlink() {
-        return Ok(());
-    }
-    fs::set_permissions(to, fs::Permissions::from_mode(metadata.mode() & 0o7777))
 }
 
 /// What an id on disk is outside; an id that the map does not know stays, and is nobody's inside.
@@ -81,6 +43,8 @@ fn shift(id: u32, ranges: &Ranges) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
     use super::*;
 
     #[test]

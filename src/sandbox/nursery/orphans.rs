@@ -20,6 +20,9 @@ pub(in crate::sandbox) const MARK: &str = "AIRTIGHT_ID";
 /// The variable in the environment of what a runtime starts for a sandbox: the sandbox's name.
 pub(in crate::sandbox) const NAME: &str = "AIRTIGHT_SANDBOX";
 
+/// What a sandbox's root is, with the run's name for its source.
+const ROOTS: [&str; 2] = ["overlay", "tmpfs"];
+
 /// Kills what outlived a sandbox's first process: every process with a thread whose root is on the device of this one, which sees it among
 /// its mounts, or whose environment has the sandbox's name. A sandbox's overlay has a device number of its own, but only while the root
 /// is held: afterwards the kernel gives it to the next overlay, and it would be a stranger that is killed. What has shed all of these is
@@ -42,11 +45,11 @@ pub(in crate::sandbox) fn kill_marked(tag: &str) {
     kill_all(|pid| has(pid, "environ", &marked));
 }
 
-/// Kills what a run left whose nursery was killed too: what has the run's overlay among its mounts, or the run's mark in
+/// Kills what a run left whose nursery was killed too: what has a root of the run's among its mounts, or the run's mark in
 /// its environment.
-pub(in crate::sandbox) fn kill_of_run(overlay: &str, tag: &str) {
-    let (mounted, marked) = (format!(" - overlay {overlay} "), format!("{MARK}={tag}\0"));
-    kill_all(|pid| has(pid, "mountinfo", &mounted) || has(pid, "environ", &marked));
+pub(in crate::sandbox) fn kill_of_run(run: &str, tag: &str) {
+    let (mounted, marked) = (ROOTS.map(|kind| format!(" - {kind} {run} ")), format!("{MARK}={tag}\0"));
+    kill_all(|pid| mounted.iter().any(|root| has(pid, "mountinfo", root)) || has(pid, "environ", &marked));
 }
 
 /// Kills every descendant of this process, which is the subreaper of them all, and waits for each.

@@ -37,7 +37,7 @@ fn a_claim_is_proven_on_a_kernel() {
         assert!(said.contains("note: on 6."), "{said}");
     };
     check("inside: { pid: 1 }", 0, "1 claims, 0 not measured here, 0 vacuous, 0 hold anywhere");
-    check("inside: { pid: { greater_than: 0 } }", 1, "it holds");
+    check("inside: { pid: { more_than: 0 } }", 1, "it holds");
 }
 
 /// Where there is no VM, there is nothing to carry it out in.
