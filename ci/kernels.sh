@@ -4,6 +4,7 @@
 #
 #   ci/kernels.sh [FOLDER]   fetches what is missing, prints the packages' paths, oldest first, and writes them into FOLDER/kernels.yaml,
 #                            for `airtight run --kernels` [folder: ~/.cache/airtight-kernels]
+#   ci/kernels.sh FOLDER SUITE PACKAGE   fetches this one package, and prints its path
 set -euo pipefail
 folder=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/airtight-kernels}
 
@@ -56,6 +57,12 @@ fetched() { # suite package
 needed() { # suite package pattern
     own_apt "$1" apt-cache depends "$2" | awk -v wanted="$3" '$1 == "Depends:" && $2 ~ wanted { print $2; exit }'
 }
+
+if [ "$#" = 3 ]; then
+    prepare "$2"
+    fetched "$2" "$3"
+    exit
+fi
 
 printf 'kernels:\n' >"$folder/kernels.new"
 for line in "${LINES[@]}"; do

@@ -52,11 +52,12 @@ pub(super) const NSPID: Fact = Fact {
     views: EVERYWHERE,
     brief: "The process's PID in each PID namespace, from that of the reader's /proc inwards.",
     long: "NSpid of /proc/PID/status, Linux 4.1. One number: the process is in the PID namespace of the /proc that was \
-           read. Two: it is one level below.",
+           read. Two: it is one level below. A kernel without PID namespaces does not show the field, and there it is Pid.",
     example: "nspid: { count: 1 }",
     observe: |subject, _| {
         let status = Status::of(subject)?;
-        Ok(reading(status.numbers("NSpid")?, status.line("NSpid")?))
+        let field = if status.line("NSpid").is_ok() { "NSpid" } else { "Pid" };
+        Ok(reading(status.numbers(field)?, status.line(field)?))
     },
     relate: None,
     same_outside: false,

@@ -121,21 +121,51 @@ fn damaged_debian_kernels_harm_nobody() {
 
 /// The packages with a kernel in them, if there are any.
 pub(super) fn packages() -> Option<Vec<PathBuf>> {
-    let set = std::env::var_os("AIRTIGHT_DEBIAN_KERNELS").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/airtight-kernels"));
-    let folder = set.clone().or_else(home).unwrap_or_default();
-    let entries = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let (folder, entries) = folder();
     let has_kernel = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy();
         let kind = name.starts_with("linux-image-") || name.starts_with("linux-binary-");
         kind && name.ends_with(".deb")
     };
-    let mut packages: Vec<PathBuf> = entries.filter(has_kernel).collect();
+    let mut packages: Vec<PathBuf> = entries.into_iter().filter(has_kernel).collect();
     packages.sort();
     if packages.is_empty() {
-        assert!(set.is_none(), "AIRTIGHT_DEBIAN_KERNELS names {}, which has no kernels", folder.display());
-        eprintln!("skipped: kernels: there are none in {}; ci/kernels.sh fetches them", folder.display());
+        skip(&folder, "kernels.sh");
         return None;
     }
     Some(packages)
+}
+
+/// The least kernel, if there is one.
+pub(super) fn small() -> Option<PathBuf> {
+    let (folder, entries) = folder();
+    let is_small = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("small-");
+    let images = entries.into_iter().filter(is_small).map(|path| path.join("bzImage"));
+    let found = images
+        .filter(|image| image.is_file())
+        .max_by_key(|image| image.metadata().unwrap().modified().unwrap());
+    if found.is_none() {
+        skip(&folder, "small-kernel.sh");
+    }
+    found
+}
+
+const VARIABLE: &str = "AIRTIGHT_DEBIAN_KERNELS";
+
+/// Where kernels lie, and what lies there.
+fn folder() -> (PathBuf, Vec<PathBuf>) {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/airtight-kernels"));
+    let folder = std::env::var_os(VARIABLE).map(PathBuf::from).or_else(home).unwrap_or_default();
+    let entries = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    (folder, entries)
+}
+
+/// What is named must be there.
+fn skip(folder: &Path, script: &str) {
+    let folder = folder.display();
+    assert!(
+        std::env::var_os(VARIABLE).is_none(),
+        "{VARIABLE} names {folder}, which lacks what ci/{script} makes"
+    );
+    eprintln!("skipped: kernels: {folder} lacks what ci/{script} makes");
 }

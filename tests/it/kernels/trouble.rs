@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::kernels;
 use super::make::vmlinux_of;
-use super::real::packages;
+use super::real::{packages, small};
 use crate::runs::{Told, run, run_with};
 
 /// The kernel on which these are tried: one is enough, and this is the smallest.
@@ -51,6 +51,32 @@ fn a_kernel_that_panics_at_boot_says_so() {
     let told = listed(&kernel, "rdinit=/nothing");
     check(&told, "broken", &["the kernel it did not boot: the VM ended", "Kernel panic - not syncing: VFS"]);
 }
+
+/// What a kernel was built without is told, and what needs none of it is judged there all the same.
+#[test]
+fn a_kernel_without_namespaces_says_so() {
+    let Some(kernel) = small() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.yaml");
+    fs::write(&path, WITHOUT_NAMESPACES).unwrap();
+    let told = run(&["--kernel", kernel.to_str().unwrap(), path.to_str().unwrap()]);
+    let [isolates, shares] = told.as_slice() else { panic!("{told:?}") };
+    check(isolates, "skipped", &["this kernel has no user namespaces"]);
+    check(shares, "passed", &[]);
+}
+
+const WITHOUT_NAMESPACES: &str = "\
+scenario: A sandbox
+sandbox: { image: base }
+claims:
+  is one: { inside: { pid: 1 } }
+---
+scenario: No sandbox
+runtimes: [none]
+sandbox: { image: base }
+claims:
+  has what the kernel has: { inside: { paths: { /proc/self/ns: { exists: true }, /proc/self/ns/pid: { exists: false } } } }
+";
 
 #[test]
 fn an_initramfs_that_does_not_fit_is_told_by_the_kernel() {
