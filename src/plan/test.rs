@@ -150,6 +150,19 @@ impl Test {
         })
     }
 
+    /// What its expectations ask: each fact and attempt by its name, and where it has an argument, by name and argument besides.
+    pub fn asks(&self) -> Vec<String> {
+        let ask = |expected: &Expected| {
+            let name = match expected.subject {
+                Asked::Attempt(attempt) => format!("attempts.{}", attempt.name),
+                Asked::Fact(fact) => fact.name.to_owned(),
+            };
+            let whole = (!expected.argument.is_empty()).then(|| format!("{name} {}", expected.argument));
+            [Some(name), whole]
+        };
+        self.seen().flat_map(ask).flatten().collect()
+    }
+
     fn seen(&self) -> impl Iterator<Item = &Expected> {
         let steps = self.claim().steps.iter().flat_map(|step| &step.seen);
         self.claim().given.iter().chain(steps).flat_map(|seen| &seen.facts)

@@ -2,6 +2,7 @@
 
 mod company;
 mod findings;
+mod hunch;
 mod names;
 mod negate;
 mod proof;

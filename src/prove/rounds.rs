@@ -1,18 +1,20 @@
 //! Judging the tests in the broken sandboxes, round after round.
 //!
-//! Tests that only look cost next to nothing, and are judged under every breakage. One that does something is judged until a breakage
-//! has turned it red, unless the whole matrix is wanted, and besides under the breakages that nothing else has caught.
+//! Tests that only look cost next to nothing but their sandboxes. Many that look into the same are judged under every breakage; few, until a
+//! breakage has turned each of them red, and so is one that does something; unless the whole matrix is wanted. All are judged besides under
+//! the breakages that nothing else has caught.
 //!
 //! Tests that act share their sandboxes, too: where one passes after another, the breakage did not show to it. Any other end may be the
 //! other's doing, and so the test is then judged again with sandboxes of its own. That nothing turns a claim red, or no claim a
 //! breakage, is a complaint, and checked in the same way. So no catch and no complaint rests on what another test did.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::company::Company;
 use super::findings::{Caught, Claimed, Findings, Left, Tried, Verdict};
+use super::hunch::Questions;
 use super::names::HostNames;
 use super::proof::{Extent, Progress, said};
 use super::ways::{Sound, Way, withheld};
@@ -27,6 +29,12 @@ const TRIED: Making<'static> =
 /// Under how many breakages what does something is judged at first, before what turned red is left out; then under twice as many.
 const AT_ONCE: usize = 8;
 
+/// How many tests that look must share their sandboxes to be judged under every breakage.
+const MANY: usize = 12;
+
+/// Under how many breakages few of them are judged at first, before those are left out that turned red; then under twice as many.
+const LIKELY: usize = 4;
+
 /// A way's place, and a test's.
 type Cell = (usize, usize);
 
@@ -36,6 +44,7 @@ pub(super) struct Rounds<'a> {
     plan: &'a Plan,
     ways: &'a [Way],
     company: Company,
+    questions: Questions,
     names: HostNames,
     told: Mutex<Told<'a>>,
 }
@@ -67,7 +76,8 @@ impl<'a> Rounds<'a> {
             try_company(engine, plan, tests, &mut company);
         }
         let told = Mutex::new(Told { findings, progress, done: 0, of: 0 });
-        Self { engine, plan, ways, company, names, told }
+        let questions = Questions::of(tests);
+        Self { engine, plan, ways, company, questions, names, told }
     }
 
     /// Runs them all. What does something mostly waits; what looks makes use of the time.
@@ -83,7 +93,10 @@ impl<'a> Rounds<'a> {
             }
         });
         let (missed, tried) = (self.missed(), self.tried_cells());
-        self.act(self.engine.jobs(), &|cell| missed.contains(&cell.0) && !tried.contains(&cell));
+        let wanted = |cell: Cell| missed.contains(&cell.0) && !tried.contains(&cell);
+        self.act(self.engine.jobs(), &wanted);
+        let looks = |cell: Cell| !self.company.does_something(cell.1) && wanted(cell);
+        self.round(self.engine.jobs(), &self.apart(&looks), false);
         let complaints = self.complaints();
         self.round(self.engine.jobs(), &self.apart(&|cell| complaints.contains(&cell)), false);
         self.told().findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
@@ -91,8 +104,64 @@ impl<'a> Rounds<'a> {
 
     /// Judges what only looks, and everything where nothing is left of a sandbox.
     fn look(&self, jobs: usize) {
-        let looks = |(way, test)| !self.is_one_off(way) || !self.company.does_something(test);
+        let looking: Vec<usize> =
+            self.places().into_iter().filter(|test| !self.company.does_something(*test)).collect();
+        let (many, few): (Vec<Group>, Vec<Group>) = self
+            .company
+            .apart(&looking)
+            .into_iter()
+            .partition(|group| self.wants_all() || group.entries.len() >= MANY);
+        let many: HashSet<usize> = many.into_iter().flat_map(|group| group.entries).collect();
+        let looks = |(way, test): Cell| !self.is_one_off(way) || many.contains(&test);
         self.round(jobs, &self.apart(&looks), false);
+        self.look_until_red(jobs, few);
+    }
+
+    /// Judges those of each group under more and more breakages, the likely ones first, until all of them are red.
+    fn look_until_red(&self, jobs: usize, groups: Vec<Group>) {
+        let mut rest: Vec<(Group, Vec<usize>)> = groups
+            .into_iter()
+            .map(|group| {
+                let ways = self.ways_of(&group);
+                (group, ways)
+            })
+            .collect();
+        let mut at_once = LIKELY;
+        loop {
+            let open = self.open();
+            let is_open = |test: &usize| open.contains(test);
+            rest.retain(|(group, ways)| !ways.is_empty() && group.entries.iter().any(is_open));
+            if rest.is_empty() {
+                return;
+            }
+            let told = self.told();
+            let hunches = self.questions.hunches(&told.findings.claims);
+            drop(told);
+            let mut now: HashSet<Cell> = HashSet::new();
+            for (group, ways) in &mut rest {
+                let wanted: Vec<usize> = group.entries.iter().copied().filter(|test| is_open(test)).collect();
+                hunches.sort(ways, &wanted);
+                for way in ways.drain(..at_once.min(ways.len())) {
+                    now.extend(group.entries.iter().map(|test| (way, *test)));
+                }
+            }
+            self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
+            at_once *= 2;
+        }
+    }
+
+    /// Each test that is judged in any way.
+    fn places(&self) -> BTreeSet<usize> {
+        let variants = self.ways.iter().flat_map(|way| &way.variants);
+        variants.flat_map(|(_, tests)| tests.iter().copied()).collect()
+    }
+
+    /// The breakages of one thing that can be tried on any of these.
+    fn ways_of(&self, group: &Group) -> Vec<usize> {
+        let can = |way: &Way| {
+            way.variants.iter().any(|(_, tests)| group.entries.iter().any(|test| tests.contains(test)))
+        };
+        (0..self.ways.len()).filter(|way| self.is_one_off(*way) && can(&self.ways[*way])).collect()
     }
 
     /// Judges what does something, under more and more breakages.
