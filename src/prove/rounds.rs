@@ -35,6 +35,9 @@ const MANY: usize = 12;
 /// Under how many breakages few of them are judged at first, before those are left out that turned red; then under twice as many.
 const LIKELY: usize = 4;
 
+/// Under how many at least.
+const ENOUGH: usize = LIKELY + 2 * LIKELY + 4 * LIKELY;
+
 /// A way's place, and a test's.
 type Cell = (usize, usize);
 
@@ -117,37 +120,56 @@ impl<'a> Rounds<'a> {
         self.look_until_red(jobs, few);
     }
 
-    /// Judges those of each group under more and more breakages, the likely ones first, until all of them are red.
+    /// Judges those of each group under more and more breakages, the likely ones first, until all of them are red. One that is red where there
+    /// is no sandbox is not vacuous, and the likely ones are enough for it.
     fn look_until_red(&self, jobs: usize, groups: Vec<Group>) {
-        let mut rest: Vec<(Group, Vec<usize>)> = groups
-            .into_iter()
-            .map(|group| {
-                let ways = self.ways_of(&group);
-                (group, ways)
-            })
-            .collect();
-        let mut at_once = LIKELY;
+        let all = |group: Group| {
+            let ways = self.ways_of(&group);
+            (group, ways)
+        };
+        let mut rest: Vec<(Group, Vec<usize>)> = groups.into_iter().map(all).collect();
+        let (mut at_once, mut tried) = (LIKELY, 0);
         loop {
-            let open = self.open();
+            let mut open = self.open();
+            if tried >= ENOUGH {
+                open.retain(|test| !self.fails_without(*test));
+            }
             let is_open = |test: &usize| open.contains(test);
             rest.retain(|(group, ways)| !ways.is_empty() && group.entries.iter().any(is_open));
             if rest.is_empty() {
                 return;
             }
-            let told = self.told();
-            let hunches = self.questions.hunches(&told.findings.claims);
-            drop(told);
-            let mut now: HashSet<Cell> = HashSet::new();
-            for (group, ways) in &mut rest {
-                let wanted: Vec<usize> = group.entries.iter().copied().filter(|test| is_open(test)).collect();
-                hunches.sort(ways, &wanted);
-                for way in ways.drain(..at_once.min(ways.len())) {
-                    now.extend(group.entries.iter().map(|test| (way, *test)));
-                }
-            }
+            let now = self.likely(&mut rest, at_once, &is_open);
             self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
+            tried += at_once;
             at_once *= 2;
         }
+    }
+
+    /// Takes of each group's ways those that are likeliest to turn red what is open.
+    fn likely(
+        &self,
+        rest: &mut [(Group, Vec<usize>)],
+        at_once: usize,
+        is_open: &dyn Fn(&usize) -> bool,
+    ) -> HashSet<Cell> {
+        let told = self.told();
+        let hunches = self.questions.hunches(&told.findings.claims);
+        drop(told);
+        let mut likely = HashSet::new();
+        for (group, ways) in rest {
+            let wanted: Vec<usize> = group.entries.iter().copied().filter(is_open).collect();
+            hunches.sort(ways, &wanted);
+            for way in ways.drain(..at_once.min(ways.len())) {
+                likely.extend(group.entries.iter().map(|test| (way, *test)));
+            }
+        }
+        likely
+    }
+
+    /// Whether it is red where nothing is left of a sandbox.
+    fn fails_without(&self, test: usize) -> bool {
+        self.told().findings.claims[test].caught().any(|way| self.ways[way].kind == Left::Nothing)
     }
 
     /// Each test that is judged in any way.
