@@ -26,7 +26,7 @@ pub enum Extent {
     Negations,
     /// Judge every claim where there is no sandbox, and what pretends to be one: nothing may pass but what holds anywhere
     Nulls,
-    /// Both, and break every sandbox in every way, one thing at a time; a claim that acts is done with once something turned it red
+    /// Both, and break every sandbox in every way, one thing at a time; a claim is done with once something turned it red
     #[default]
     Whole,
     /// The same, and judge every claim under every breakage

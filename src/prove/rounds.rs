@@ -1,8 +1,7 @@
 //! Judging the tests in the broken sandboxes, round after round.
 //!
-//! Tests that only look cost next to nothing but their sandboxes. Many that look into the same are judged under every breakage; few, until a
-//! breakage has turned each of them red, and so is one that does something; unless the whole matrix is wanted. All are judged besides under
-//! the breakages that nothing else has caught.
+//! A test is judged until a breakage has turned it red, unless the whole matrix is wanted, and besides under the breakages that nothing else
+//! has caught. One that only looks begins with those that are likely.
 //!
 //! Tests that act share their sandboxes, too: where one passes after another, the breakage did not show to it. Any other end may be the
 //! other's doing, and so the test is then judged again with sandboxes of its own. That nothing turns a claim red, or no claim a
@@ -29,10 +28,7 @@ const TRIED: Making<'static> =
 /// Under how many breakages what does something is judged at first, before what turned red is left out; then under twice as many.
 const AT_ONCE: usize = 8;
 
-/// How many tests that look must share their sandboxes to be judged under every breakage.
-const MANY: usize = 12;
-
-/// Under how many breakages few of them are judged at first, before those are left out that turned red; then under twice as many.
+/// Under how many breakages what only looks is judged at first, before those are left out that turned red; then under twice as many.
 const LIKELY: usize = 4;
 
 /// Under how many at least.
@@ -95,11 +91,9 @@ impl<'a> Rounds<'a> {
                 look();
             }
         });
+        self.look_at_missed();
         let (missed, tried) = (self.missed(), self.tried_cells());
-        let wanted = |cell: Cell| missed.contains(&cell.0) && !tried.contains(&cell);
-        self.act(self.engine.jobs(), &wanted);
-        let looks = |cell: Cell| !self.company.does_something(cell.1) && wanted(cell);
-        self.round(self.engine.jobs(), &self.apart(&looks), false);
+        self.act(self.engine.jobs(), &|cell| missed.contains(&cell.0) && !tried.contains(&cell));
         let complaints = self.complaints();
         self.round(self.engine.jobs(), &self.apart(&|cell| complaints.contains(&cell)), false);
         self.told().findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
@@ -107,17 +101,13 @@ impl<'a> Rounds<'a> {
 
     /// Judges what only looks, and everything where nothing is left of a sandbox.
     fn look(&self, jobs: usize) {
-        let looking: Vec<usize> =
-            self.places().into_iter().filter(|test| !self.company.does_something(*test)).collect();
-        let (many, few): (Vec<Group>, Vec<Group>) = self
-            .company
-            .apart(&looking)
-            .into_iter()
-            .partition(|group| self.wants_all() || group.entries.len() >= MANY);
-        let many: HashSet<usize> = many.into_iter().flat_map(|group| group.entries).collect();
-        let looks = |(way, test): Cell| !self.is_one_off(way) || many.contains(&test);
-        self.round(jobs, &self.apart(&looks), false);
-        self.look_until_red(jobs, few);
+        let looks = |test: usize| !self.company.does_something(test);
+        let all = |(way, test)| !self.is_one_off(way) || self.wants_all() && looks(test);
+        self.round(jobs, &self.apart(&all), false);
+        let looking: Vec<usize> = self.places().into_iter().filter(|test| looks(*test)).collect();
+        if !self.wants_all() {
+            self.look_until_red(jobs, self.company.apart(&looking));
+        }
     }
 
     /// Judges those of each group under more and more breakages, the likely ones first, until all of them are red. One that is red where there
@@ -161,7 +151,7 @@ impl<'a> Rounds<'a> {
             let wanted: Vec<usize> = group.entries.iter().copied().filter(is_open).collect();
             hunches.sort(ways, &wanted);
             for way in ways.drain(..at_once.min(ways.len())) {
-                likely.extend(group.entries.iter().map(|test| (way, *test)));
+                likely.extend(wanted.iter().map(|test| (way, *test)));
             }
         }
         likely
@@ -170,6 +160,19 @@ impl<'a> Rounds<'a> {
     /// Whether it is red where nothing is left of a sandbox.
     fn fails_without(&self, test: usize) -> bool {
         self.told().findings.claims[test].caught().any(|way| self.ways[way].kind == Left::Nothing)
+    }
+
+    /// Judges what only looks under the breakages that nothing has caught: every sixteenth test first, since most breakages are caught by many.
+    fn look_at_missed(&self) {
+        for share in [16, 8, 4, 2, 1] {
+            let (missed, tried) = (self.missed(), self.tried_cells());
+            let now = |cell: Cell| {
+                let (way, test) = cell;
+                let looks = !self.company.does_something(test) && test.is_multiple_of(share);
+                looks && missed.contains(&way) && !tried.contains(&cell)
+            };
+            self.round(self.engine.jobs(), &self.apart(&now), false);
+        }
     }
 
     /// Each test that is judged in any way.
