@@ -95,7 +95,17 @@ fn nothing_of_an_experiment_is_left() {
     }
     assert!(seen > 200, "{seen}");
     for (fact, before) in looks.zip(before) {
-        assert_eq!(started.value(fact, "").unwrap(), before, "{fact}");
+        let after = started.value(fact, "").unwrap();
+        if fact == "mount_points" {
+            // Where a directory is removed on the host on which something was mounted, it is here no more either.
+            let before = before.as_array().unwrap();
+            assert!(
+                after.as_array().unwrap().iter().all(|point| before.contains(point)),
+                "{after} {before:?}"
+            );
+        } else {
+            assert_eq!(after, before, "{fact}");
+        }
     }
     let processes = started.value("processes", "").unwrap();
     assert_eq!(processes.as_array().map(Vec::len), Some(1), "{processes}");
