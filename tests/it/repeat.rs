@@ -8,7 +8,7 @@ use crate::runs::{Told, run};
 
 fn spec(folder: &Path, claims: &str) -> PathBuf {
     let path = folder.join("spec.yaml");
-    let text = format!("scenario: Repeated\nneeds: [root]\nsandbox: {{ image: base }}\nclaims:\n{claims}");
+    let text = format!("scenario: Repeated\nsandbox: {{ image: base }}\nclaims:\n{claims}");
     fs::write(&path, text).unwrap();
     path
 }
