@@ -9,6 +9,22 @@ use airtight::agent::{Channel, ChannelError};
 use airtight::fact::{Answer, Query};
 use serde_json::{Value, json};
 
+/// Root in a user namespace, with every other namespace: works for root and, where the kernel lets it, for others.
+pub(crate) const ROOT: &[&str] = &[
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "--uts",
+    "--ipc",
+    "--net",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation=private",
+];
+
 /// A started agent, or what stands in its place.
 pub(crate) struct Started {
     /// Waited for at the end.

@@ -4,22 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::agent::{Started, agent, soon};
-
-/// Root in a user namespace, with every other namespace: works for root and, where the kernel lets it, for others.
-const ROOT: &[&str] = &[
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--mount",
-    "--uts",
-    "--ipc",
-    "--net",
-    "--pid",
-    "--fork",
-    "--mount-proc",
-    "--propagation=private",
-];
+use crate::agent::{ROOT, Started, agent, soon};
 
 /// An ordinary user in a user namespace: execve(2) has taken the capabilities.
 const ORDINARY: &[&str] =

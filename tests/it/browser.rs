@@ -237,7 +237,8 @@ fn remove(profile: &Path) {
             Err(error) if ended == 0 && error.kind() == ErrorKind::NotFound => return,
             Err(_) if std::thread::panicking() => return,
             Err(error) if Instant::now() > end => panic!("{}: {error}", profile.display()),
-            _ => std::thread::sleep(Duration::from_millis(20)),
+            // Who has ended needs no waiting for, and who was not seen yet is seen the next time.
+            _ => {}
         }
     }
 }

@@ -5,24 +5,8 @@ use std::fs;
 use airtight::fact::{Takes, experiments};
 use serde_json::{Value, json};
 
-use crate::agent::{Started, agent, soon};
+use crate::agent::{ROOT, Started, agent, soon};
 use crate::runs::run;
-
-/// Root in a user namespace, with every other namespace: works for root and, where the kernel lets it, for others.
-const ROOT: &[&str] = &[
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--mount",
-    "--uts",
-    "--ipc",
-    "--net",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-    "--propagation=private",
-];
 
 fn start() -> Started {
     let mut started = agent(ROOT);

@@ -18,6 +18,7 @@ mod manual;
 mod null;
 mod oci;
 mod oci_seccomp;
+mod place;
 mod planted;
 mod presence;
 mod report;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use super::in_vm::Luggable;
 use super::luggage::luggage;
 use super::manual::manual;
 use super::oci::Bundle;
+use super::place::{BUNDLE, Place};
 use super::report::Asking;
 use super::spell::{Spelled, spell};
 use super::words::{Values, Word, fill};
@@ -44,9 +44,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long it may take to end once it has closed the agent's streams.
 const MOMENT: Duration = Duration::from_secs(1);
-
-/// Where a bundle lies on the stage.
-const BUNDLE: &str = "bundle";
 
 /// A runtime that is a command line.
 #[derive(Debug)]
@@ -459,34 +456,6 @@ impl CommandLine {
 fn image_name(order: &Order<'_>, place: &Place) -> String {
     let planted = order.settings.planted.as_ref().map(|_| engine::planted_name(&place.id));
     planted.unwrap_or_else(|| engine::image_name(order.image))
-}
-
-/// Where a sandbox's things lie, and what it is called.
-pub(super) struct Place {
-    stage: PathBuf,
-    id: String,
-}
-
-impl Place {
-    pub(super) fn new(stage: &Path, id: &str) -> Self {
-        Self { stage: stage.to_owned(), id: id.to_owned() }
-    }
-
-    /// Each sandbox has a name of its own, by which what a runtime leaves is known to be this run's.
-    fn of(nursery: &Nursery) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let run = nursery.run();
-        Self::new(&run.stage(), &format!("airtight-{}.c{}", run.tag(), COUNT.fetch_add(1, Ordering::Relaxed)))
-    }
-
-    /// What a further process in it is a part of.
-    fn further(&self) -> Part {
-        Part::Further(self.id.clone())
-    }
-
-    fn bundle(&self) -> PathBuf {
-        self.stage.join(BUNDLE)
-    }
 }
 
 /// The program's whole path: the runner may have no PATH to pass on.
