@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cpu;
 use crate::vm::cgroups::Cgroups;
 
 /// The program.
@@ -100,7 +101,7 @@ impl Hardware {
     /// The machine itself: q35, which has the timers by which a kernel measures its clock also where it is given little time; no
     /// device but two serial ports.
     pub(in crate::vm) fn machine(&self) -> Vec<String> {
-        let (accel, cpu) = if self.kvm { ("kvm", "host") } else { ("tcg", "Nehalem") };
+        let (accel, cpu) = if self.kvm { ("kvm", "host") } else { ("tcg", cpu::emulated()) };
         let memory = self.memory.to_string();
         let append = self.command_line();
         let (kernel, initramfs) = (self.kernel.to_string_lossy(), self.initramfs.to_string_lossy());

@@ -3,14 +3,14 @@
 //! ended where it does not get there.
 
 use std::io::Write;
-use std::os::fd::OwnedFd;
-use std::process::{Child, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::sys::{Failure, kvm, pipe};
+use super::answer;
+use crate::sys::{Failure, kvm};
 
 /// The word on the command line that names this role.
 pub(crate) const ROLE: &str = "airtight-role-kvm";
@@ -20,9 +20,6 @@ const ROUNDS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 /// How long it may compute in all. Real hardware takes a millisecond.
 const COMPUTING: Duration = Duration::from_millis(200);
-
-/// How long it is waited for at most, where the host is busy or its kernel hangs.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How fast hardware counts, in loops a nanosecond, and how much slower is slow: QEMU alone is faster than that.
 const HARDWARE: f64 = 1.0;
@@ -66,28 +63,8 @@ fn computed() -> Duration {
 }
 
 fn probe() -> Result<(), String> {
-    let mut command = crate::role::command(ROLE)?;
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let said = child.stdout.take().map(|output| listen(&output.into())).unwrap_or_default();
-    end(&mut child);
+    let said = answer::of(&mut crate::role::command(ROLE)?).map_err(|error| error.to_string())?;
     judge(&said)
-}
-
-/// What it says until it ends or its time is up.
-fn listen(output: &OwnedFd) -> String {
-    let (mut bytes, deadline) = (Vec::new(), Instant::now() + PATIENCE);
-    while let Ok(Some(1..)) = pipe::read_before(output, &mut bytes, deadline) {}
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Ends it, if the kernel lets it end: it is not waited for longer.
-fn end(child: &mut Child) {
-    let deadline = Instant::now() + PATIENCE;
-    let _ = child.kill();
-    while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
-        pipe::pause(Duration::from_millis(2));
-    }
 }
 
 /// What its words mean.

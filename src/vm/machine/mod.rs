@@ -1,8 +1,10 @@
 //! A VM: QEMU, started, listened to, spoken to, and always ended.
 
+mod answer;
 mod budget;
 mod command;
 mod console;
+mod cpu;
 mod debugger;
 mod echo;
 mod fate;

@@ -5,6 +5,8 @@ use warnings;
 use IO::Socket::UNIX;
 use Time::HiRes qw(sleep);
 
+exec $ENV{AIRTIGHT_TEST_REAL}, @ARGV if "@ARGV" eq '--version';
+
 my $how = $ENV{AIRTIGHT_TEST_QEMU} // '';
 my $restored = grep { $_ eq '-incoming' } @ARGV;
 

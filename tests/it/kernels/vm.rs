@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::real::packages;
 use crate::runs::{Told, run};
@@ -42,6 +43,29 @@ fn claims_hold_on_each_kernel() {
         let expected = [("is first", "passed"), ("is another kernel", "passed"), ("is not last", "failed")];
         assert_eq!(outcomes(&told), expected, "{kernel}: {told:?}");
     }
+}
+
+/// QEMU before 8.0 garbles the flags of CMPXCHG16B, and traps the kernel by it: there no kernel finds that its CPU has it.
+#[test]
+fn what_qemu_gets_wrong_is_not_offered() {
+    let (Some(kernel), Ok(qemu)) =
+        (kernels().into_iter().next(), Command::new("qemu-system-x86_64").arg("--version").output())
+    else {
+        return;
+    };
+    let old = ["5.", "6.", "7."]
+        .iter()
+        .any(|major| String::from_utf8_lossy(&qemu.stdout).contains(&format!(" version {major}")));
+    let folder = tempfile::tempdir().unwrap();
+    let claims = "  has it: { inside: { processor: { flags: { matches: cx16 } } } }\n  is emulated: { inside: { processor: { flags: { matches: cx8 } } } }\n";
+    let told = on(&kernel, &spec(&folder, claims));
+    let mut found = outcomes(&told);
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [("has it", if old { "failed" } else { "passed" }), ("is emulated", "passed")],
+        "{told:?}"
+    );
 }
 
 /// A kernel that dies costs the claim that was being judged, and what it said is told; the others are judged in another VM.
