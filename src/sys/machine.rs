@@ -44,18 +44,6 @@ pub fn stir(seed: &[u8]) -> Result<()> {
         .map_err(|errno| Failure::new("ioctl", &[&device, &"RNDRESEEDCRNG"], errno))
 }
 
-/// Has the kernel clear so many bytes of its free memory: what is all zeroes takes no room in a saved VM, and what the initramfs was unpacked from would.
-pub fn clear_free_memory(bytes: usize) {
-    let (protection, flags) =
-        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE);
-    // SAFETY: the kernel chooses where it maps the memory, which nobody is told of.
-    let mapped = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
-    if mapped != libc::MAP_FAILED {
-        // SAFETY: it was mapped just now with this length, and nothing refers to it.
-        unsafe { libc::munmap(mapped, bytes) };
-    }
-}
-
 /// Switches the machine off with this code, which QEMU's own exit code then tells. Under lockdown ports cannot be written to; then
 /// it is switched off as any machine is.
 pub fn switch_off(code: u8) -> ! {

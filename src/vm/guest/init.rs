@@ -39,12 +39,6 @@ const LIMITS: [(Resource, u64); 4] = [
     (Resource::RLIMIT_MEMLOCK, 64 << 20),
 ];
 
-/// What is left to others, in bytes, while the rest of the free memory is cleared: the kernel itself wants some of it, the more the more
-/// there is.
-const fn kept_free(free: usize) -> usize {
-    (48 << 20) + free / 16
-}
-
 /// Brings the machine up, serves the host until that has no more to ask, and switches it off.
 /// `cgroups` is the form in which the machine is to have those.
 pub(crate) fn run(cgroups: &str) -> ExitCode {
@@ -78,8 +72,6 @@ fn bring_up(cgroups: Cgroups) -> Result<(Serial, KernelFacts), Failure> {
     nix::unistd::sethostname("airtight-guest").map_err(|errno| Failure::new("sethostname", &[], errno))?;
     sys::bring_loopback_up()?;
     users::make_home()?;
-    let free = free_memory();
-    sys::machine::clear_free_memory(free.saturating_sub(kept_free(free)));
     Ok((serial, facts(not_loaded)))
 }
 
@@ -102,14 +94,6 @@ fn facts(not_loaded: Vec<String>) -> KernelFacts {
         tainted: tainted(),
         not_loaded,
     }
-}
-
-/// `MemFree` of /proc/meminfo, in bytes.
-fn free_memory() -> usize {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let field = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
-    let kibibytes = field.and_then(|field| field.trim().trim_end_matches(" kB").parse::<usize>().ok());
-    kibibytes.unwrap_or(0) << 10
 }
 
 fn line(path: &str) -> String {
