@@ -18,8 +18,8 @@ pub(crate) const ROLE: &str = "airtight-role-kvm";
 /// How far it counts, one after another: from the first that it manages the speed is known.
 const ROUNDS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-/// How long it may compute in all. Real hardware takes a millisecond.
-const COMPUTING: Duration = Duration::from_millis(200);
+/// How long it may compute in all. Real hardware takes a millisecond, and what takes longer than this is refused anyway.
+const COMPUTING: Duration = Duration::from_millis(30);
 
 /// How fast hardware counts, in loops a nanosecond, and how much slower is slow: QEMU alone is faster than that.
 const HARDWARE: f64 = 1.0;
