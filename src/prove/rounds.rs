@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::company::Company;
 use super::findings::{Caught, Claimed, Findings, Left, Tried, Verdict};
-use super::hunch::Questions;
+use super::hunch::{Questions, Words};
 use super::names::HostNames;
 use super::proof::{Extent, Progress, said};
 use super::ways::{Sound, Way, withheld};
@@ -25,10 +25,7 @@ use crate::sandbox::NurseryError;
 const TRIED: Making<'static> =
     Making { runtime: None, breakage: None, longest: Some(Duration::from_secs(10)), terse: true };
 
-/// Under how many breakages what does something is judged at first, before what turned red is left out; then under twice as many.
-const AT_ONCE: usize = 8;
-
-/// Under how many breakages what only looks is judged at first, before those are left out that turned red; then under twice as many.
+/// Under how many breakages a test is judged at first, before those are left out that turned red; then under twice as many.
 const LIKELY: usize = 4;
 
 /// Under how many at least.
@@ -44,6 +41,7 @@ pub(super) struct Rounds<'a> {
     ways: &'a [Way],
     company: Company,
     questions: Questions,
+    words: Words,
     names: HostNames,
     told: Mutex<Told<'a>>,
 }
@@ -75,8 +73,8 @@ impl<'a> Rounds<'a> {
             try_company(engine, plan, tests, &mut company);
         }
         let told = Mutex::new(Told { findings, progress, done: 0, of: 0 });
-        let questions = Questions::of(tests);
-        Self { engine, plan, ways, company, questions, names, told }
+        let (questions, words) = (Questions::of(tests), Words::of(tests));
+        Self { engine, plan, ways, company, questions, words, names, told }
     }
 
     /// Runs them all. What does something mostly waits; what looks makes use of the time.
@@ -91,9 +89,11 @@ impl<'a> Rounds<'a> {
                 look();
             }
         });
-        self.look_at_missed();
-        let (missed, tried) = (self.missed(), self.tried_cells());
-        self.act(self.engine.jobs(), &|cell| missed.contains(&cell.0) && !tried.contains(&cell));
+        let jobs = self.engine.jobs();
+        self.until_none_missed(false, &|now| {
+            self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
+        });
+        self.until_none_missed(true, &|now| self.act(jobs, &|cell| now.contains(&cell)));
         let complaints = self.complaints();
         self.round(self.engine.jobs(), &self.apart(&|cell| complaints.contains(&cell)), false);
         self.told().findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
@@ -106,13 +106,25 @@ impl<'a> Rounds<'a> {
         self.round(jobs, &self.apart(&all), false);
         let looking: Vec<usize> = self.places().into_iter().filter(|test| looks(*test)).collect();
         if !self.wants_all() {
-            self.look_until_red(jobs, self.company.apart(&looking));
+            self.until_red(self.company.apart(&looking), &|now| {
+                self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
+            });
         }
+    }
+
+    /// Judges what does something.
+    fn act_until_red(&self, jobs: usize) {
+        if self.wants_all() {
+            return self.act(jobs, &|(way, _)| self.is_one_off(way));
+        }
+        let acting: Vec<usize> =
+            self.places().into_iter().filter(|test| self.company.does_something(*test)).collect();
+        self.until_red(self.company.together(&acting), &|now| self.act(jobs, &|cell| now.contains(&cell)));
     }
 
     /// Judges those of each group under more and more breakages, the likely ones first, until all of them are red. One that is red where there
     /// is no sandbox is not vacuous, and the likely ones are enough for it.
-    fn look_until_red(&self, jobs: usize, groups: Vec<Group>) {
+    fn until_red(&self, groups: Vec<Group>, judge: &dyn Fn(&HashSet<Cell>)) {
         let all = |group: Group| {
             let ways = self.ways_of(&group);
             (group, ways)
@@ -130,7 +142,7 @@ impl<'a> Rounds<'a> {
                 return;
             }
             let now = self.likely(&mut rest, at_once, &is_open);
-            self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
+            judge(&now);
             tried += at_once;
             at_once *= 2;
         }
@@ -162,45 +174,44 @@ impl<'a> Rounds<'a> {
         self.told().findings.claims[test].caught().any(|way| self.ways[way].kind == Left::Nothing)
     }
 
-    /// Judges what only looks under the breakages that nothing has caught: every sixteenth test first, since most breakages are caught by many.
-    fn look_at_missed(&self) {
-        for share in [16, 8, 4, 2, 1] {
+    /// Judges those that do something, or those that only look, under the breakages that nothing has caught: more and more of them, those first whose
+    /// words are the breakage's.
+    fn until_none_missed(&self, doing: bool, judge: &dyn Fn(&HashSet<Cell>)) {
+        let mut at_once = LIKELY;
+        loop {
             let (missed, tried) = (self.missed(), self.tried_cells());
-            let now = |cell: Cell| {
-                let (way, test) = cell;
-                let looks = !self.company.does_something(test) && test.is_multiple_of(share);
-                looks && missed.contains(&way) && !tried.contains(&cell)
-            };
-            self.round(self.engine.jobs(), &self.apart(&now), false);
+            let mut now = HashSet::new();
+            for way in missed {
+                let untried = self.tests_of(way).into_iter().filter(|test| !tried.contains(&(way, *test)));
+                let mut tests: Vec<usize> =
+                    untried.filter(|test| self.company.does_something(*test) == doing).collect();
+                self.words.sort(&mut tests, &self.ways[way].name);
+                now.extend(tests.into_iter().take(at_once).map(|test| (way, test)));
+            }
+            if now.is_empty() {
+                return;
+            }
+            judge(&now);
+            at_once *= 4;
         }
     }
 
     /// Each test that is judged in any way.
     fn places(&self) -> BTreeSet<usize> {
-        let variants = self.ways.iter().flat_map(|way| &way.variants);
-        variants.flat_map(|(_, tests)| tests.iter().copied()).collect()
+        (0..self.ways.len()).flat_map(|way| self.tests_of(way)).collect()
+    }
+
+    fn tests_of(&self, way: usize) -> BTreeSet<usize> {
+        self.ways[way].variants.iter().flat_map(|(_, tests)| tests.iter().copied()).collect()
     }
 
     /// The breakages of one thing that can be tried on any of these.
     fn ways_of(&self, group: &Group) -> Vec<usize> {
-        let can = |way: &Way| {
-            way.variants.iter().any(|(_, tests)| group.entries.iter().any(|test| tests.contains(test)))
+        let can = |way: usize| {
+            let tests = self.tests_of(way);
+            group.entries.iter().any(|test| tests.contains(test))
         };
-        (0..self.ways.len()).filter(|way| self.is_one_off(*way) && can(&self.ways[*way])).collect()
-    }
-
-    /// Judges what does something, under more and more breakages.
-    fn act_until_red(&self, jobs: usize) {
-        let one_off: Vec<usize> = (0..self.ways.len()).filter(|way| self.is_one_off(*way)).collect();
-        let mut rest: &[usize] = &one_off;
-        let mut at_once = if self.wants_all() { rest.len() } else { AT_ONCE };
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(at_once.min(rest.len()));
-            let open = self.open();
-            self.act(jobs, &|(way, test)| now.contains(&way) && open.contains(&test));
-            rest = later;
-            at_once *= 2;
-        }
+        (0..self.ways.len()).filter(|way| self.is_one_off(*way) && can(*way)).collect()
     }
 
     /// Judges what does something together, and apart what did not pass.
