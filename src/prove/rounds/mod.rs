@@ -7,18 +7,20 @@
 //! other's doing, and so the test is then judged again with sandboxes of its own. That nothing turns a claim red, or no claim a
 //! breakage, is a complaint, and checked in the same way. So no catch and no complaint rests on what another test did.
 
+mod standing;
+
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::company::Company;
-use super::findings::{Caught, Claimed, Findings, Left, Tried, Verdict};
-use super::hunch::{Questions, Words};
-use super::names::HostNames;
-use super::proof::{Extent, Progress, said};
-use super::ways::{Sound, Way, withheld};
 use crate::engine::{Engine, Making, Outcome, Trial};
 use crate::plan::{Group, Plan};
+use crate::prove::company::Company;
+use crate::prove::findings::{Findings, Tried};
+use crate::prove::hunch::{Questions, Words};
+use crate::prove::names::HostNames;
+use crate::prove::proof::{Progress, said};
+use crate::prove::ways::{Sound, Way, withheld};
 use crate::sandbox::NurseryError;
 
 /// How the sandboxes of all trials are made. The time is the longest that a claim may take in a broken sandbox.
@@ -39,6 +41,8 @@ pub(super) struct Rounds<'a> {
     engine: &'a Engine,
     plan: &'a Plan,
     ways: &'a [Way],
+    /// Those that each way can be tried on.
+    tests_of: Vec<BTreeSet<usize>>,
     company: Company,
     questions: Questions,
     words: Words,
@@ -74,7 +78,8 @@ impl<'a> Rounds<'a> {
         }
         let told = Mutex::new(Told { findings, progress, done: 0, of: 0 });
         let (questions, words) = (Questions::of(tests), Words::of(tests));
-        Self { engine, plan, ways, company, questions, words, names, told }
+        let tests_of = ways.iter().map(tests_of).collect();
+        Self { engine, plan, ways, tests_of, company, questions, words, names, told }
     }
 
     /// Runs them all. What does something mostly waits; what looks makes use of the time.
@@ -169,11 +174,6 @@ impl<'a> Rounds<'a> {
         likely
     }
 
-    /// Whether it is red where nothing is left of a sandbox.
-    fn fails_without(&self, test: usize) -> bool {
-        self.told().findings.claims[test].caught().any(|way| self.ways[way].kind == Left::Nothing)
-    }
-
     /// Judges those that do something, or those that only look, under the breakages that nothing has caught: more and more of them, those first whose
     /// words are the breakage's.
     fn until_none_missed(&self, doing: bool, judge: &dyn Fn(&HashSet<Cell>)) {
@@ -182,9 +182,9 @@ impl<'a> Rounds<'a> {
             let (missed, tried) = (self.missed(), self.tried_cells());
             let mut now = HashSet::new();
             for way in missed {
-                let untried = self.tests_of(way).into_iter().filter(|test| !tried.contains(&(way, *test)));
+                let untried = self.tests_of[way].iter().filter(|test| !tried.contains(&(way, **test)));
                 let mut tests: Vec<usize> =
-                    untried.filter(|test| self.company.does_something(*test) == doing).collect();
+                    untried.copied().filter(|test| self.company.does_something(*test) == doing).collect();
                 self.words.sort(&mut tests, &self.ways[way].name);
                 now.extend(tests.into_iter().take(at_once).map(|test| (way, test)));
             }
@@ -194,24 +194,6 @@ impl<'a> Rounds<'a> {
             judge(&now);
             at_once *= 4;
         }
-    }
-
-    /// Each test that is judged in any way.
-    fn places(&self) -> BTreeSet<usize> {
-        (0..self.ways.len()).flat_map(|way| self.tests_of(way)).collect()
-    }
-
-    fn tests_of(&self, way: usize) -> BTreeSet<usize> {
-        self.ways[way].variants.iter().flat_map(|(_, tests)| tests.iter().copied()).collect()
-    }
-
-    /// The breakages of one thing that can be tried on any of these.
-    fn ways_of(&self, group: &Group) -> Vec<usize> {
-        let can = |way: usize| {
-            let tests = self.tests_of(way);
-            group.entries.iter().any(|test| tests.contains(test))
-        };
-        (0..self.ways.len()).filter(|way| self.is_one_off(*way) && can(*way)).collect()
     }
 
     /// Judges what does something together, and apart what did not pass.
@@ -265,52 +247,6 @@ impl<'a> Rounds<'a> {
     fn told(&self) -> MutexGuard<'_, Told<'a>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn wants_all(&self) -> bool {
-        self.told().findings.extent == Extent::Matrix
-    }
-
-    fn is_one_off(&self, way: usize) -> bool {
-        self.ways[way].kind == Left::AllButOne
-    }
-
-    /// The tests that none of the breakages of one thing has turned red, but must be turned red by one.
-    fn open(&self) -> HashSet<usize> {
-        let all = self.wants_all();
-        let red = |claim: &Claimed| claim.caught().any(|way| self.is_one_off(way));
-        let open = |claim: &Claimed| all || !(claim.holds_anywhere || red(claim));
-        let claims = &self.told().findings.claims;
-        (0..claims.len()).filter(|test| open(&claims[*test])).collect()
-    }
-
-    /// The breakages that no test has caught.
-    fn missed(&self) -> HashSet<usize> {
-        let findings = &self.told().findings;
-        let missed = |way: &usize| !matches!(findings.caught(*way), Caught::By(_));
-        (0..self.ways.len()).filter(|way| self.is_one_off(*way) && missed(way)).collect()
-    }
-
-    /// What passed in company, and would be complained of.
-    fn complaints(&self) -> HashSet<Cell> {
-        let (vacuous, missed) = (self.vacuous(), self.missed());
-        let complained = |(way, test): &Cell| vacuous.contains(test) || missed.contains(way);
-        let in_company = |(way, test): &Cell| self.is_one_off(*way) && self.company.mingles(*test);
-        self.tried_cells().into_iter().filter(|cell| complained(cell) && in_company(cell)).collect()
-    }
-
-    fn vacuous(&self) -> HashSet<usize> {
-        let findings = &self.told().findings;
-        let vacuous = |claim: &Claimed| {
-            [Verdict::Vacuous, Verdict::Withheld].contains(&claim.verdict(&findings.breakages))
-        };
-        (0..findings.claims.len()).filter(|test| vacuous(&findings.claims[*test])).collect()
-    }
-
-    fn tried_cells(&self) -> HashSet<Cell> {
-        let told = self.told();
-        let claims = told.findings.claims.iter().enumerate();
-        claims.flat_map(|(test, claim)| claim.tried.iter().map(move |(way, _)| (*way, test))).collect()
-    }
 }
 
 impl Told<'_> {
@@ -338,6 +274,10 @@ fn try_company(engine: &Engine, plan: &Plan, tests: &[Sound], company: &mut Comp
 /// Tests in sound sandboxes.
 pub(super) fn sound(groups: Vec<Group>) -> Vec<Trial<'static>> {
     groups.into_iter().map(|group| Trial { way: 0, group, making: TRIED }).collect()
+}
+
+fn tests_of(way: &Way) -> BTreeSet<usize> {
+    way.variants.iter().flat_map(|(_, tests)| tests.iter().copied()).collect()
 }
 
 fn tried(way: &Way) -> Tried {
