@@ -3,11 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use airtight::vm::kernel::Kernel;
 use cpio::newc::{Builder, trailer};
+
+use crate::bounded;
 
 /// A static program (Debian's busybox-static), which powers off by itself.
 const BUSYBOX: &str = "/bin/busybox";
@@ -21,7 +23,7 @@ pub(crate) fn boot(kernel: &Kernel, folder: &Path) -> Duration {
         write(&initramfs).expect("an initramfs");
     }
     let image = kernel.entry.as_ref().unwrap_or(&kernel.image);
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = bounded("qemu-system-x86_64");
     command.args(["-accel", "tcg", "-machine", "q35", "-cpu", "Nehalem", "-smp", "1", "-m", "512"]);
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
     command.args(["-append", "console=ttyS0 loglevel=7 panic=-1 no_timer_check mitigations=off"]);

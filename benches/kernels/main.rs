@@ -1,7 +1,9 @@
 //! What a verdict on a kernel costs beside booting that kernel: `cargo bench --bench kernels [-- --all]`, on the kernels that `ci/kernels.sh` has
-//! fetched or `AIRTIGHT_DEBIAN_KERNELS` names. `--all` also judges every spec on each of them, which takes minutes.
+//! fetched or `AIRTIGHT_DEBIAN_KERNELS` names, and beside others that boot a kernel for one command, where `ci/contenders.sh` has installed them. `--all` also judges every
+//! spec on each kernel, which takes minutes.
 #![expect(clippy::expect_used, reason = "a benchmark ends with the first thing that goes wrong")]
 
+mod contenders;
 #[path = "../figures/mod.rs"]
 mod figures;
 mod floor;
@@ -13,11 +15,19 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use airtight::vm::kernel::{Choice, Kernel, find};
+use contenders::Contest;
 use figures::{median, milliseconds, seconds};
 use tempfile::TempDir;
 
 /// How often each is measured; the kinds take turns.
 const TIMES: usize = 5;
+
+/// The last two columns are of others' programs, for `true`.
+const HEAD: &str = "| kernel | bare boot | cold | ratio | from a snapshot | virtme-ng | vmtest |\n\
+                    | --- | ---: | ---: | ---: | ---: | ---: | ---: |";
+
+/// In seconds: nothing that is measured takes as long, not on a busy machine either.
+const LIMIT: &str = "180";
 
 /// One claim, so that the first verdict is the only one.
 const SPEC: &str = "scenario: One\nsandbox: {}\nclaims:\n  is first: { inside: { pid: 1 } }\n";
@@ -32,7 +42,7 @@ fn measure(all: bool) -> ExitCode {
         println!("no kernels: ci/kernels.sh fetches them");
         return ExitCode::SUCCESS;
     };
-    println!("| kernel | bare boot | cold | ratio | from a snapshot |\n| --- | ---: | ---: | ---: | ---: |");
+    println!("{HEAD}");
     let place = Place::new();
     for package in &packages {
         row(&place, package);
@@ -44,19 +54,31 @@ fn measure(all: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The packages with a kernel, oldest first.
+/// A program that is killed after a while, with all of its group.
+fn bounded(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--signal=KILL", LIMIT, program]);
+    command
+}
+
+/// The packages with a kernel, oldest first, and before them the kernel that was built for the others.
 fn packages() -> Option<Vec<PathBuf>> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/airtight-kernels"));
     let folder = std::env::var_os("AIRTIGHT_DEBIAN_KERNELS").map(PathBuf::from).or_else(home)?;
-    let named = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        path.extension().is_some_and(|ending| ending == "deb")
-            && (name.starts_with("linux-image-") || name.starts_with("linux-binary-"))
-    };
     let entries = fs::read_dir(folder).ok()?;
-    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(named).collect();
+    let mut found: Vec<PathBuf> = entries.flatten().filter_map(|entry| kernel_in(entry.path())).collect();
     found.sort();
     (!found.is_empty()).then_some(found)
+}
+
+/// The package itself, or the image in a folder that `ci/contenders.sh` has made.
+fn kernel_in(path: PathBuf) -> Option<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let packed =
+        name.ends_with(".deb") && (name.starts_with("linux-image-") || name.starts_with("linux-binary-"));
+    let built =
+        || Some(path.join("bzImage")).filter(|image| name.starts_with("contenders-") && image.is_file());
+    if packed { Some(path) } else { built() }
 }
 
 /// A cache of its own, so that it is known what is in it.
@@ -90,22 +112,19 @@ fn row(place: &Place, package: &Path) {
     let kernel = kernel(place, package);
     // What is unpacked and built once for all kernels and runs is there from now on.
     first_verdict(place, package);
+    let mut contest = Contest::new(package, &kernel);
     let (mut bare, mut cold, mut warm) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TIMES {
         bare.push(floor::boot(&kernel, place.cache.path()));
         place.cool();
         cold.push(first_verdict(place, package));
         warm.push(first_verdict(place, package));
+        contest.round();
     }
     let (bare, cold, warm) = (median(bare), median(cold), median(warm));
-    let ratio = cold.as_secs_f64() / bare.as_secs_f64();
-    println!(
-        "| {} | {} | {} | {ratio:.2} | {} |",
-        kernel.release,
-        seconds(bare),
-        seconds(cold),
-        milliseconds(warm)
-    );
+    let ratio = format!("{:.2}", cold.as_secs_f64() / bare.as_secs_f64());
+    let own = [kernel.release, seconds(bare), seconds(cold), ratio, milliseconds(warm)];
+    println!("| {} | {} |", own.join(" | "), contest.cells().join(" | "));
 }
 
 fn kernel(place: &Place, package: &Path) -> Kernel {
@@ -133,10 +152,13 @@ fn first_verdict(place: &Place, package: &Path) -> Duration {
     took
 }
 
-/// Every spec on each kernel, with a VM for every scenario.
+/// Every spec on each of Debian's kernels, with a VM for every scenario.
 fn everything(place: &Place, packages: &[PathBuf]) {
-    let mut command = place.airtight(&packages[0]);
-    for package in &packages[1..] {
+    let packages: Vec<_> =
+        packages.iter().filter(|path| path.extension().is_some_and(|ending| ending == "deb")).collect();
+    let Some((first, others)) = packages.split_first() else { return };
+    let mut command = place.airtight(first);
+    for package in others {
         command.arg("--kernel").arg(package);
     }
     let began = Instant::now();
