@@ -141,16 +141,22 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// What the kernel gave up over, else the last that was said.
+/// Why it failed; a program that hangs was killed by `timeout`, which kills itself with its group.
 fn reason(output: &Output) -> String {
-    const PANIC: &str = "Kernel panic - not syncing: ";
     let text = text(output);
-    let panic = text.lines().find_map(|line| line.split_once(PANIC)).map(|(_, why)| why);
-    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-    // The signal by which `timeout` kills its group, and so itself.
-    let hung = if output.status.code().is_none() { "hangs" } else { "fails" };
-    match panic.or(last) {
-        Some(why) => format!("{hung}: {}", why.trim().replace('|', "/")),
-        None => format!("{hung}, and says nothing"),
-    }
+    let why = panic(&text).or_else(|| last_line(&text)).unwrap_or("it says nothing");
+    let ended = if output.status.code().is_none() { "hangs" } else { "fails" };
+    format!("{ended}: {}", why.replace('|', "/"))
+}
+
+/// What the kernel gave up over. If that is the end of the first process, then what this said last: kernels begin lines with the time.
+fn panic(text: &str) -> Option<&str> {
+    let (before, why) = text.split_once("Kernel panic - not syncing: ")?;
+    let why = why.lines().next()?.trim();
+    let mut said = before.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('['));
+    if why.starts_with("Attempted to kill init") { said.next_back().or(Some(why)) } else { Some(why) }
+}
+
+fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }

@@ -74,11 +74,14 @@ fn packages() -> Option<Vec<PathBuf>> {
 /// The package itself, or the image in a folder that `ci/contenders.sh` has made.
 fn kernel_in(path: PathBuf) -> Option<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let packed =
-        name.ends_with(".deb") && (name.starts_with("linux-image-") || name.starts_with("linux-binary-"));
-    let built =
-        || Some(path.join("bzImage")).filter(|image| name.starts_with("contenders-") && image.is_file());
-    if packed { Some(path) } else { built() }
+    let named = name.starts_with("linux-image-") || name.starts_with("linux-binary-");
+    let image = path.join("bzImage");
+    let built = name.starts_with("contenders-") && image.is_file();
+    if named && is_package(&path) { Some(path) } else { built.then_some(image) }
+}
+
+fn is_package(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "deb")
 }
 
 /// A cache of its own, so that it is known what is in it.
@@ -154,8 +157,7 @@ fn first_verdict(place: &Place, package: &Path) -> Duration {
 
 /// Every spec on each of Debian's kernels, with a VM for every scenario.
 fn everything(place: &Place, packages: &[PathBuf]) {
-    let packages: Vec<_> =
-        packages.iter().filter(|path| path.extension().is_some_and(|ending| ending == "deb")).collect();
+    let packages: Vec<_> = packages.iter().filter(|path| is_package(path)).collect();
     let Some((first, others)) = packages.split_first() else { return };
     let mut command = place.airtight(first);
     for package in others {
