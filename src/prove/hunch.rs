@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::findings::Claimed;
 use super::ways::Sound;
+use crate::plan::Test;
 
 /// What a test asks, with the argument and without: the more it has in common with another, the likelier both are caught by the same.
 type Question = String;
@@ -50,39 +51,57 @@ impl Hunches<'_> {
     }
 }
 
-/// By which words each test is known: what it asks and what it is called, down to the system call or the path of its row.
+/// How much each test and each breakage have in common by their words: what a test asks and what it is called, down to the system call or
+/// the path of its row, and the breakage's name.
 #[derive(Debug)]
 pub(super) struct Words {
-    of_tests: HashMap<usize, HashSet<String>>,
-    /// How many tests have a word.
-    common: HashMap<String, usize>,
+    /// By way, then by test; what is not there is nothing.
+    likeness: Vec<HashMap<usize, usize>>,
 }
 
 impl Words {
-    pub(super) fn of(tests: &[Sound]) -> Self {
-        let all = tests.iter().map(|(place, test)| (*place, test.asks().join(" ") + " " + &test.sentence()));
-        Self::in_texts(all)
+    /// The breakages are those with these names.
+    pub(super) fn of<'a>(tests: &[Sound], names: impl Iterator<Item = &'a str>) -> Self {
+        let text = |test: &Test| test.asks().join(" ") + " " + &test.sentence();
+        Self::in_texts(tests.iter().map(|(place, test)| (*place, text(test))), names)
     }
 
-    fn in_texts(texts: impl Iterator<Item = (usize, String)>) -> Self {
-        let of_tests: HashMap<usize, HashSet<String>> =
-            texts.map(|(place, text)| (place, words(&text).map(str::to_lowercase).collect())).collect();
-        let mut common: HashMap<String, usize> = HashMap::new();
-        for word in of_tests.values().flatten() {
-            *common.entry(word.clone()).or_default() += 1;
+    fn in_texts<'a>(
+        texts: impl Iterator<Item = (usize, String)>,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let mut tests_with: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, text) in texts {
+            for word in words(&text) {
+                tests_with.entry(word).or_default().push(place);
+            }
         }
-        Self { of_tests, common }
+        let likeness = |name: &str| {
+            let mut likeness = HashMap::new();
+            for tests in words(name).iter().filter_map(|word| tests_with.get(word)) {
+                for test in tests {
+                    *likeness.entry(*test).or_default() += RARE / tests.len();
+                }
+            }
+            likeness
+        };
+        Self { likeness: names.map(likeness).collect() }
     }
 
-    /// Puts those tests first that share words with the breakage's name, the rarer the better; the others are in no order that a catalogue has, for
+    fn likeness(&self, way: usize, test: usize) -> usize {
+        self.likeness[way].get(&test).copied().unwrap_or_default()
+    }
+
+    /// Puts those tests first that share words with a breakage's name, the rarer the better; the others are in no order that a catalogue has, for
     /// neighbours ask much the same.
-    pub(super) fn sort(&self, tests: &mut [usize], breakage: &str) {
-        let breakage: HashSet<String> = words(breakage).map(str::to_lowercase).collect();
-        let likeness = |test: &usize| -> usize {
-            let own = self.of_tests.get(test).into_iter().flatten();
-            own.filter(|word| breakage.contains(*word)).map(|word| RARE / self.common[word]).sum()
-        };
-        tests.sort_by_cached_key(|test| (Reverse(likeness(test)), test % APART));
+    pub(super) fn sort_tests(&self, tests: &mut [usize], way: usize) {
+        tests.sort_by_cached_key(|test| (Reverse(self.likeness(way, *test)), test % APART));
+    }
+
+    /// Puts those ways first whose names share words with these tests.
+    pub(super) fn sort_ways(&self, ways: &mut [usize], tests: &[usize]) {
+        let likeness = |way: usize| tests.iter().map(|test| self.likeness(way, *test)).sum::<usize>();
+        ways.sort_by_cached_key(|way| Reverse(likeness(*way)));
     }
 }
 
@@ -92,10 +111,12 @@ const RARE: usize = 1 << 16;
 /// How far apart tests are that are tried one after another.
 const APART: usize = 16;
 
-/// A path is one word.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+/// Each word once. A path is one.
+fn words(text: &str) -> HashSet<String> {
     text.split(|letter: char| !(letter.is_alphanumeric() || "_-/.".contains(letter)))
         .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -140,16 +161,22 @@ mod tests {
             "paths /proc/kcore hides /proc/kcore",
             "capabilities are few",
         ];
-        let words = Words::in_texts(texts.iter().map(|text| (*text).to_owned()).enumerate());
-        let check = |breakage: &str, first: usize| {
+        let texts = texts.iter().map(|text| (*text).to_owned()).enumerate();
+        let names = [
+            ("seccomp init_module: allowed", 1),
+            ("mask /proc/kcore: bare", 2),
+            ("mount /proc: no flags", 0),
+            ("capabilities: kept", 3),
+            ("nothing in common", 0),
+        ];
+        let words = Words::in_texts(texts, names.iter().map(|(name, _)| *name));
+        for (way, (name, first)) in names.into_iter().enumerate() {
             let mut tests = [0, 1, 2, 3];
-            words.sort(&mut tests, breakage);
-            assert_eq!(tests[0], first, "{breakage}: {tests:?}");
-        };
-        check("seccomp init_module: allowed", 1);
-        check("mask /proc/kcore: bare", 2);
-        check("mount /proc: no flags", 0);
-        check("capabilities: kept", 3);
-        check("nothing in common", 0);
+            words.sort_tests(&mut tests, way);
+            assert_eq!(tests[0], first, "{name}: {tests:?}");
+        }
+        let mut ways = [0, 1, 2, 3, 4];
+        words.sort_ways(&mut ways, &[2, 3]);
+        assert_eq!(ways, [1, 3, 0, 2, 4], "the rarer, the earlier; the others as they were");
     }
 }

@@ -30,6 +30,10 @@ const TRIED: Making<'static> =
 /// Under how many breakages a test is judged at first, before those are left out that turned red; then under twice as many.
 const LIKELY: usize = 4;
 
+/// On how many tests, one time after another, a breakage is tried that nothing has caught: a few that name it, then all.
+const FEW: [usize; 2] = [4, 16];
+const ALL: [usize; 3] = [64, 512, usize::MAX];
+
 /// Under how many at least.
 const ENOUGH: usize = LIKELY + 2 * LIKELY + 4 * LIKELY;
 
@@ -77,31 +81,42 @@ impl<'a> Rounds<'a> {
             try_company(engine, plan, tests, &mut company);
         }
         let told = Mutex::new(Told { findings, progress, done: 0, of: 0 });
-        let (questions, words) = (Questions::of(tests), Words::of(tests));
+        let (questions, words) =
+            (Questions::of(tests), Words::of(tests, ways.iter().map(|way| way.name.as_str())));
         let tests_of = ways.iter().map(tests_of).collect();
         Self { engine, plan, ways, tests_of, company, questions, words, names, told }
     }
 
-    /// Runs them all. What does something mostly waits; what looks makes use of the time.
+    /// Runs them all.
     pub(super) fn run(&self) {
-        let half = (self.engine.jobs() / 2).max(1);
-        std::thread::scope(|scope| {
-            let look = || self.look(half);
-            let spawned =
-                (self.engine.jobs() > 1).then(|| std::thread::Builder::new().spawn_scoped(scope, look));
-            self.act_until_red(half);
-            if !matches!(spawned, Some(Ok(_))) {
-                look();
-            }
-        });
-        let jobs = self.engine.jobs();
-        self.until_none_missed(false, &|now| {
-            self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
-        });
-        self.until_none_missed(true, &|now| self.act(jobs, &|cell| now.contains(&cell)));
+        self.side_by_side(&|jobs| self.act_until_red(jobs), &|jobs| self.look(jobs));
+        let look_at_missed = |jobs, at_once: &[usize]| {
+            self.until_none_missed(false, at_once, &|now| {
+                self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
+            });
+        };
+        let act_on_missed = |jobs| {
+            self.until_none_missed(true, &ALL, &|now| self.act(jobs, &|cell| now.contains(&cell)));
+        };
+        look_at_missed(self.engine.jobs(), &FEW);
+        self.side_by_side(&act_on_missed, &|jobs| look_at_missed(jobs, &ALL));
         let complaints = self.complaints();
         self.round(self.engine.jobs(), &self.apart(&|cell| complaints.contains(&cell)), false);
         self.told().findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
+    }
+
+    /// What does something mostly waits; what looks makes use of the time. Each is told how many sandboxes it may have at once.
+    fn side_by_side(&self, act: &dyn Fn(usize), look: &(dyn Fn(usize) + Sync)) {
+        let half = (self.engine.jobs() / 2).max(1);
+        std::thread::scope(|scope| {
+            let beside = || look(half);
+            let spawned =
+                (self.engine.jobs() > 1).then(|| std::thread::Builder::new().spawn_scoped(scope, beside));
+            act(half);
+            if !matches!(spawned, Some(Ok(_))) {
+                beside();
+            }
+        });
     }
 
     /// Judges what only looks, and everything where nothing is left of a sandbox.
@@ -153,7 +168,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Takes of each group's ways those that are likeliest to turn red what is open.
+    /// Takes of each group's ways those that are likeliest to turn red what is open: half of them since they did that to others, half for their names.
     fn likely(
         &self,
         rest: &mut [(Group, Vec<usize>)],
@@ -166,33 +181,36 @@ impl<'a> Rounds<'a> {
         let mut likely = HashSet::new();
         for (group, ways) in rest {
             let wanted: Vec<usize> = group.entries.iter().copied().filter(is_open).collect();
+            let mut take = |ways: &mut Vec<usize>| {
+                for way in ways.drain(..(at_once / 2).min(ways.len())) {
+                    likely.extend(wanted.iter().map(|test| (way, *test)));
+                }
+            };
             hunches.sort(ways, &wanted);
-            for way in ways.drain(..at_once.min(ways.len())) {
-                likely.extend(wanted.iter().map(|test| (way, *test)));
-            }
+            take(ways);
+            self.words.sort_ways(ways, &wanted);
+            take(ways);
         }
         likely
     }
 
     /// Judges those that do something, or those that only look, under the breakages that nothing has caught: more and more of them, those first whose
     /// words are the breakage's.
-    fn until_none_missed(&self, doing: bool, judge: &dyn Fn(&HashSet<Cell>)) {
-        let mut at_once = LIKELY;
-        loop {
+    fn until_none_missed(&self, doing: bool, at_once: &[usize], judge: &dyn Fn(&HashSet<Cell>)) {
+        for at_once in at_once {
             let (missed, tried) = (self.missed(), self.tried_cells());
             let mut now = HashSet::new();
             for way in missed {
                 let untried = self.tests_of[way].iter().filter(|test| !tried.contains(&(way, **test)));
                 let mut tests: Vec<usize> =
                     untried.copied().filter(|test| self.company.does_something(*test) == doing).collect();
-                self.words.sort(&mut tests, &self.ways[way].name);
-                now.extend(tests.into_iter().take(at_once).map(|test| (way, test)));
+                self.words.sort_tests(&mut tests, way);
+                now.extend(tests.into_iter().take(*at_once).map(|test| (way, test)));
             }
             if now.is_empty() {
                 return;
             }
             judge(&now);
-            at_once *= 4;
         }
     }
 
