@@ -5,23 +5,10 @@ use std::time::Instant;
 use airtight::fact::{Peers, Subject, find};
 use serde_json::{Value, json};
 
-use crate::agent::{Started, agent, soon};
-
-const NAMESPACES: &[&str] = &[
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--mount",
-    "--uts",
-    "--ipc",
-    "--net",
-    "--pid",
-    "--fork",
-    "--mount-proc",
-];
+use crate::agent::{ROOT, Started, agent, soon};
 
 fn start(script: &str) -> Started {
-    let mut started = agent(&[NAMESPACES, &["sh", "-c", script, "sh"]].concat());
+    let mut started = agent(&[ROOT, &["sh", "-c", script, "sh"]].concat());
     started.channel.hello(soon()).unwrap();
     started
 }
