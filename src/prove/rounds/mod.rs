@@ -91,17 +91,14 @@ impl<'a> Rounds<'a> {
     pub(super) fn run(&self) {
         self.side_by_side(&|jobs| self.act_until_red(jobs), &|jobs| self.look(jobs));
         let look_at_missed = |jobs, at_once: &[usize]| {
-            self.until_none_missed(false, at_once, &|now| {
-                self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
-            });
+            self.until_none_missed(false, at_once, &|now| self.judge_apart(jobs, now));
         };
         let act_on_missed = |jobs| {
             self.until_none_missed(true, &ALL, &|now| self.act(jobs, &|cell| now.contains(&cell)));
         };
         look_at_missed(self.engine.jobs(), &FEW);
         self.side_by_side(&act_on_missed, &|jobs| look_at_missed(jobs, &ALL));
-        let complaints = self.complaints();
-        self.round(self.engine.jobs(), &self.apart(&|cell| complaints.contains(&cell)), false);
+        self.judge_apart(self.engine.jobs(), &self.complaints());
         self.told().findings.claims.iter_mut().for_each(|claim| claim.tried.sort_unstable());
     }
 
@@ -126,9 +123,7 @@ impl<'a> Rounds<'a> {
         self.round(jobs, &self.apart(&all), false);
         let looking: Vec<usize> = self.places().into_iter().filter(|test| looks(*test)).collect();
         if !self.wants_all() {
-            self.until_red(self.company.apart(&looking), &|now| {
-                self.round(jobs, &self.apart(&|cell| now.contains(&cell)), false);
-            });
+            self.until_red(self.company.apart(&looking), &|now| self.judge_apart(jobs, now));
         }
     }
 
@@ -219,7 +214,11 @@ impl<'a> Rounds<'a> {
         let acting = |cell: Cell| self.company.does_something(cell.1) && wanted(cell);
         let together = self.trials(&acting, &|tests| self.company.together(tests));
         let doubtful = self.round(jobs, &together, true);
-        self.round(jobs, &self.apart(&|cell| doubtful.contains(&cell)), false);
+        self.judge_apart(jobs, &doubtful);
+    }
+
+    fn judge_apart(&self, jobs: usize, cells: &HashSet<Cell>) {
+        self.round(jobs, &self.apart(&|cell| cells.contains(&cell)), false);
     }
 
     fn apart(&self, wanted: &dyn Fn(Cell) -> bool) -> Vec<Trial<'a>> {
