@@ -11,6 +11,9 @@ const OF_THE_AGENT: [&str; 3] = ["cmdline", "exe", "processes"];
 /// What is the host's, and changes with it, in a sandbox without a network namespace of its own.
 const OF_THE_NETWORK: [&str; 4] = ["interfaces", "addresses", "routes", "sockets"];
 
+/// Fields that tell how much is used at the moment: what they have twice by chance they have no third time.
+const OF_THE_MOMENT: [&str; 2] = ["tasks", ".current"];
+
 /// A scenario of one claim for each fact that is the same in both sandboxes and another without a sandbox, before them and after: what is
 /// volatile says nothing, and what any process of the host has is not isolated. `None` if nothing is left: a spec that expects nothing
 /// would hold anywhere.
@@ -69,8 +72,8 @@ fn claim(one: &Probed, other: &Probed, without: [Option<&Probed>; 2]) -> Option<
 /// What of a value is in both sandboxes and not without one; field by field where it has fields.
 fn isolated(kind: &Kind, one: &Value, other: &Value, bare: [&Value; 2]) -> Option<Value> {
     if let (Kind::Record(_) | Kind::Map(_), Value::Object(fields)) = (kind, one) {
-        // `memory.current` and its like tell what is used at the moment.
-        let lasting = fields.iter().filter(|(name, _)| !name.ends_with(".current"));
+        let lasting =
+            fields.iter().filter(|(name, _)| !OF_THE_MOMENT.iter().any(|ending| name.ends_with(ending)));
         let kept = lasting.filter_map(|(name, value)| {
             let kind = of_field(kind, name)?;
             Some((
@@ -132,6 +135,10 @@ mod tests {
         // What the host has changed to meanwhile is the host's.
         assert_eq!(of_two(2, 1), None);
         let (none, some) = (json!([]), json!(["eth0"]));
+        // Neither what was twice the same by chance.
+        let used = json!({ "tasks": 7, "memory.current": 7 });
+        let kind = Kind::Map(&Kind::Int);
+        assert_eq!(isolated(&kind, &used, &used, [&bare, &bare]), None);
         let empty = isolated(&Kind::Set(&Kind::Text), &none, &none, [&some, &some]);
         assert_eq!(empty, Some(json!({ "empty": true })));
     }

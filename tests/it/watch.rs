@@ -86,7 +86,8 @@ impl Place {
         command
     }
 
-    /// Starts it, with its output in a file; under nohup(1) it hears of hangups nevertheless.
+    /// Starts it, with its output in a file. Under nohup(1) it hears of hangups nevertheless, and of Ctrl-C where a shell has put the tests
+    /// into the background.
     pub(crate) fn start(&self, spec: &str, runtime: &str) -> Watched<'_> {
         self.begin(&self.command(spec, runtime))
     }
@@ -95,7 +96,7 @@ impl Place {
     pub(crate) fn begin(&self, run: &Command) -> Watched<'_> {
         let output = File::create(self.path("output")).unwrap();
         let mut command = Command::new("env");
-        command.arg("--default-signal=HUP").arg(run.get_program()).args(run.get_args());
+        command.arg("--default-signal=HUP,INT").arg(run.get_program()).args(run.get_args());
         command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env_remove("AIRTIGHT_REQUIRE").stdin(Stdio::null()).current_dir(self.directory.path());
         self.watch(command.stdout(output.try_clone().unwrap()).stderr(output))
