@@ -63,10 +63,21 @@ pub(in crate::sandbox) fn add(path: &Path) -> Result<&'static str, Problems> {
 
 /// Ends what a run has left with the daemons of those that it has used.
 pub(in crate::sandbox) fn end_all_of(tag: &str) {
-    let used: Vec<&'static CommandLine> = read().values().copied().collect();
-    for runtime in used {
+    for runtime in known() {
         runtime.end_own(tag);
     }
+}
+
+/// Ends what a run has left with the daemons whose sandboxes remove themselves.
+pub(in crate::sandbox) fn end_forgotten_of(tag: &str) {
+    for runtime in known() {
+        runtime.end_forgotten(tag);
+    }
+}
+
+/// Of now, so that nobody has to wait for those who ask them.
+fn known() -> Vec<&'static CommandLine> {
+    read().values().copied().collect()
 }
 
 /// Adds those of the user's own folder, `$XDG_CONFIG_HOME/airtight/runtimes/*.yaml`.

@@ -72,6 +72,9 @@ pub(super) struct Definition {
     pub(super) state: Option<String>,
     /// The command line that ends the sandbox, and removes what a daemon keeps of it.
     pub(super) delete: Option<Vec<Word>>,
+    /// Whether what `run` starts has removed the sandbox when it has ended by itself, so that `delete` is for those only where it has not.
+    #[serde(default)]
+    pub(super) removes_itself: bool,
     /// The command line that prints the names of all sandboxes that it keeps, one a line.
     pub(super) list: Option<Vec<Word>>,
     /// How long it may take to answer when it is asked something, `10s` by default; to take an image it has six times as long.

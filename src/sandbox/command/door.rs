@@ -1,12 +1,11 @@
 //! The way into a sandbox that a runtime has made.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::ask::ask;
 use super::bundle;
 use super::definition::{Definition, Rootfs};
-use super::engine;
+use super::deletion::Deletion;
 use super::found::{self, Found, Sought};
 use super::luggage::luggage;
 use super::report::Asking;
@@ -15,7 +14,7 @@ use crate::fact::Reporter;
 use crate::sandbox::native::{Blueprint, Confinement, IdMap, Identity, NativeDoor, Role};
 use crate::sandbox::nursery::{Launch, Nursery, NurseryError, Part, Process, Request};
 use crate::sandbox::running::{Door, Trial};
-use crate::sandbox::runtime::{Cannot, StartError};
+use crate::sandbox::runtime::StartError;
 use crate::sandbox::vouch::Brought;
 use crate::spec::Namespace;
 use crate::sys::{CAPABILITIES, random_word};
@@ -29,13 +28,13 @@ pub(super) fn door(
     runtime: &Process,
     agent: Option<&Found>,
 ) -> Result<Box<dyn Door>, StartError> {
-    let delete = deletion(definition, &values)?;
+    let deletion = Deletion::of(definition, &values)?;
     let Some(words) = definition.exec.clone() else {
         let inner = agent.map_or_else(
             || Ok(Box::new(Unentered) as _),
             |agent| NativeDoor::found(&as_found(agent.pid), agent.pid),
         )?;
-        return Ok(Box::new(Deleting { inner, delete, patience: definition.patience() }));
+        return Ok(Box::new(Deleting { inner, deletion }));
     };
     // What a daemon keeps is the same in every mount namespace.
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
@@ -45,16 +44,10 @@ pub(super) fn door(
         beside,
         patience: definition.patience(),
     });
-    let (brought, patience) = (brought(definition)?, definition.patience());
+    let brought = brought(definition)?;
     let first = agent.map(|agent| agent.pid);
     let trial = Arc::clone(trial);
-    Ok(Box::new(OwnDoor { words, values, beside, first, part, brought, delete, patience, trial, asking }))
-}
-
-/// The command lines that end a sandbox, and remove what a daemon keeps of it: the container, and an image that is of no use without it.
-pub(super) fn deletion(definition: &Definition, values: &Values) -> Result<Vec<Vec<String>>, Cannot> {
-    let container = definition.delete.as_ref().map(|words| fill(words, values)).transpose()?;
-    Ok(container.into_iter().chain(engine::removal(definition, values)?).collect())
+    Ok(Box::new(OwnDoor { words, values, beside, first, part, brought, deletion, trial, asking }))
 }
 
 /// What an agent that this runtime starts runs.
@@ -74,8 +67,7 @@ struct OwnDoor {
     /// What its further processes are a part of.
     part: Part,
     brought: Brought,
-    delete: Vec<Vec<String>>,
-    patience: Duration,
+    deletion: Deletion,
     trial: Arc<Trial>,
     asking: Arc<Asking>,
 }
@@ -116,15 +108,12 @@ impl Door for OwnDoor {
         Some(Arc::clone(&self.asking) as _)
     }
 
-    fn close(&self) {
-        delete(&self.delete, self.patience);
+    fn closes_apart(&self) -> bool {
+        self.deletion.is_apart()
     }
-}
 
-/// What is left of it is swept by the next run.
-pub(super) fn delete(lines: &[Vec<String>], patience: Duration) {
-    for argv in lines {
-        let _ = ask(argv, None, patience);
+    fn close(&self, by_itself: bool) {
+        self.deletion.perform(by_itself);
     }
 }
 
@@ -132,8 +121,7 @@ pub(super) fn delete(lines: &[Vec<String>], patience: Duration) {
 #[derive(Debug)]
 struct Deleting {
     inner: Box<dyn Door>,
-    delete: Vec<Vec<String>>,
-    patience: Duration,
+    deletion: Deletion,
 }
 
 impl Door for Deleting {
@@ -141,8 +129,12 @@ impl Door for Deleting {
         self.inner.enter(nursery, role, streams)
     }
 
-    fn close(&self) {
-        delete(&self.delete, self.patience);
+    fn closes_apart(&self) -> bool {
+        self.deletion.is_apart()
+    }
+
+    fn close(&self, by_itself: bool) {
+        self.deletion.perform(by_itself);
     }
 }
 

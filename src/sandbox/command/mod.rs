@@ -5,6 +5,7 @@ mod ask;
 mod bundle;
 pub(super) mod catalogue;
 mod definition;
+mod deletion;
 mod door;
 mod engine;
 mod found;

@@ -65,6 +65,13 @@ impl CommandLine {
         found.map(|found| found.as_str().to_owned()).ok_or_else(unknown)
     }
 
+    /// Ends what this run has left with a daemon although it should have removed itself.
+    pub(super) fn end_forgotten(&self, tag: &str) {
+        if self.definition.removes_itself {
+            self.end_own(tag);
+        }
+    }
+
     /// Ends what this run has left with its daemon.
     pub(super) fn end_own(&self, tag: &str) {
         if self.swept.get().is_some() {

@@ -209,7 +209,8 @@ impl Review<'_> {
 
     /// Without these its command lines would run something else, or nothing.
     fn needs(&mut self) {
-        let Definition { rootfs, exec, list, delete, settings, unprivileged, .. } = self.definition;
+        let Definition { rootfs, exec, list, delete, removes_itself, settings, unprivileged, .. } =
+            self.definition;
         let form = *rootfs;
         let runs = if form == Rootfs::Bundle { "bundle" } else { "command" };
         let unprivileged = unprivileged.as_ref();
@@ -241,6 +242,13 @@ impl Review<'_> {
         }
         if exec.is_some() {
             self.lacks(&["exec"], "command", &[]);
+        }
+        if *removes_itself && (list.is_none() || delete.is_none()) {
+            self.at_key(
+                &["removes_itself"],
+                "`removes_itself` has no use without `list` and `delete`",
+                "add `list: …` and `delete: …`: what has not removed itself is found and deleted by them",
+            );
         }
         if list.is_some() && delete.is_none() {
             self.at_key(

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::ask::{AskError, ask_apart, end_asked, start_of};
 use super::bundle;
 use super::definition::{Definition, Rootfs};
+use super::deletion::Deletion;
 use super::door;
 use super::engine;
 use super::found::{self, Found, Sought};
@@ -266,8 +267,8 @@ impl CommandLine {
     /// Ends what was started in vain, and says why it was.
     fn put_away(&self, first: &Process, values: &Values, errors: &OwnedFd, error: StartError) -> StartError {
         first.kill(Instant::now() + PATIENCE);
-        if let Ok(lines) = door::deletion(&self.definition, values) {
-            door::delete(&lines, self.definition.patience());
+        if let Ok(deletion) = Deletion::of(&self.definition, values) {
+            deletion.perform(false);
         }
         match (first.failed(), error) {
             (Some(failure), _) => NurseryError::Setup(failure).into(),

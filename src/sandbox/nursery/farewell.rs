@@ -46,6 +46,7 @@ impl Farewell {
     pub fn say(&self) {
         self.0.once.call_once(|| {
             self.0.end();
+            catalogue::end_forgotten_of(self.0.run.tag());
             end_asked();
         });
     }
