@@ -11,6 +11,7 @@ mod launcher;
 pub mod native;
 pub mod nursery;
 mod parcel;
+mod processes;
 pub mod program;
 pub mod run_directory;
 mod running;

@@ -9,6 +9,7 @@ use nix::poll::PollFlags;
 use nix::sys::signal::Signal;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
+use crate::sandbox::processes;
 use crate::sandbox::runtime::StartError;
 use crate::sandbox::vouch::{Brought, vouch};
 use crate::sys::{Failure, Result as SysResult, pipe};
@@ -58,7 +59,7 @@ pub(super) struct Sought<'a> {
 pub(super) fn agent(sought: &Sought<'_>, deadline: Instant) -> Result<Found, StartError> {
     let deadline = deadline.min(Instant::now() + PATIENCE);
     loop {
-        if let Some(found) = processes().find_map(|pid| find(pid, sought.token)) {
+        if let Some(found) = processes::newest_first().into_iter().find_map(|pid| find(pid, sought.token)) {
             let vouched = vouch(found.pid, found.pidfd.as_fd(), sought.reported, sought.brought)
                 .and_then(|()| sought.root.map_or(Ok(()), |device| is_in_root(found.pid, device)));
             return vouched.map(|()| found).map_err(StartError::NotFound);
@@ -72,7 +73,7 @@ pub(super) fn agent(sought: &Sought<'_>, deadline: Instant) -> Result<Found, Sta
 
 /// Why nobody was found: who carries the token, and is not the agent, is told.
 fn nobody(token: &str) -> String {
-    let others = processes().filter(|pid| ends_with_token(*pid, token));
+    let others = processes::all().into_iter().filter(|pid| ends_with_token(*pid, token));
     let others: Vec<String> = others
         .take(3)
         .map(|pid| format!("process {pid} carries its token, but runs {}", program(pid)))
@@ -140,9 +141,4 @@ fn ends_with_token(pid: i32, token: &str) -> bool {
     let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     let last = line.split(|byte| *byte == 0).rfind(|word| !word.is_empty());
     last.is_some_and(|word| word == token.as_bytes())
-}
-
-fn processes() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

@@ -11,6 +11,8 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
+use crate::sandbox::processes;
+
 /// How long killed processes may take to be gone. Only a process stuck in the kernel takes longer, and nothing helps then.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -23,10 +25,10 @@ pub(in crate::sandbox) const NAME: &str = "AIRTIGHT_SANDBOX";
 /// What a sandbox's root is, with the run's name for its source.
 const ROOTS: [&str; 2] = ["overlay", "tmpfs"];
 
-/// Kills what outlived a sandbox's first process: every process with a thread whose root is on the device of this one, which sees it among
-/// its mounts, or whose environment has the sandbox's name. A sandbox's overlay has a device number of its own, but only while the root
-/// is held: afterwards the kernel gives it to the next overlay, and it would be a stranger that is killed. What has shed all of these is
-/// found at the end of the run, among the nursery's descendants.
+/// Kills what outlived a sandbox's first process: every descendant of the nursery with a thread whose root is on the device of this one, which
+/// sees it among its mounts, or whose environment has the sandbox's name. A sandbox's overlay has a device number of its own, but only while
+/// the root is held: afterwards the kernel gives it to the next overlay, and it would be a stranger that is killed. What has shed all of these
+/// is found at the end of the run, when every descendant is killed.
 pub(super) fn kill_left(root: Option<&OwnedFd>, name: Option<&str>) {
     let device = root.and_then(|root| nix::sys::stat::fstat(root).ok()).map(|stat| stat.st_dev);
     let entry = name.map(|name| format!("{NAME}={name}\0"));
@@ -35,21 +37,27 @@ pub(super) fn kill_left(root: Option<&OwnedFd>, name: Option<&str>) {
     let sees = |pid| entry.is_some() && device.is_some_and(|device| sees_mount(pid, device));
     let carries = |pid| entry.as_ref().is_some_and(|entry| has(pid, "environ", entry));
     if device.is_some() || entry.is_some() {
-        kill_all(|pid| is_rooted(pid) || sees(pid) || carries(pid));
+        let belongs = |pid| is_rooted(pid) || sees(pid) || carries(pid);
+        // A list of children may lack one while another ends.
+        for _ in 0..2 {
+            kill_all(processes::descendants, belongs);
+        }
     }
 }
 
 /// Kills what carries the run's mark in its environment.
 pub(in crate::sandbox) fn kill_marked(tag: &str) {
     let marked = format!("{MARK}={tag}\0");
-    kill_all(|pid| has(pid, "environ", &marked));
+    kill_all(processes::all, |pid| has(pid, "environ", &marked));
 }
 
 /// Kills what a run left whose nursery was killed too: what has a root of the run's among its mounts, or the run's mark in
 /// its environment.
 pub(in crate::sandbox) fn kill_of_run(run: &str, tag: &str) {
     let (mounted, marked) = (ROOTS.map(|kind| format!(" - {kind} {run} ")), format!("{MARK}={tag}\0"));
-    kill_all(|pid| mounted.iter().any(|root| has(pid, "mountinfo", root)) || has(pid, "environ", &marked));
+    let belongs =
+        |pid| mounted.iter().any(|root| has(pid, "mountinfo", root)) || has(pid, "environ", &marked);
+    kill_all(processes::all, belongs);
 }
 
 /// Kills every descendant of this process, which is the subreaper of them all, and waits for each.
@@ -67,10 +75,10 @@ pub(super) fn kill_all_descendants() {
 }
 
 /// Looks again until there is none: what was not there a moment ago may be the child of one that was.
-fn kill_all(belongs: impl Fn(i32) -> bool) {
+fn kill_all(among: impl Fn() -> Vec<i32>, belongs: impl Fn(i32) -> bool) {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
-        if processes().filter(|pid| belongs(*pid) && end(*pid, &belongs)).count() == 0 {
+        if among().into_iter().filter(|pid| belongs(*pid) && end(*pid, &belongs)).count() == 0 {
             return;
         }
     }
@@ -102,15 +110,10 @@ fn has(pid: i32, file: &str, text: &str) -> bool {
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
-fn processes() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
 /// The direct children; those of a child that was killed are handed to the subreaper, and are children then.
 pub(super) fn children() -> impl Iterator<Item = i32> {
     let own = std::process::id().to_string();
-    processes().filter(move |pid| parent(*pid).as_deref() == Some(own.as_str()))
+    processes::all().into_iter().filter(move |pid| parent(*pid).as_deref() == Some(own.as_str()))
 }
 
 /// The fourth field of /proc/PID/stat (proc(5)).
