@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# ci/mutants.sh [FILE…]: changes airtight's deciding code in one place after another, and runs the tests on each change. A change that no
-# test notices has survived; each survivor must be explained in ci/mutants-explained.txt, or a test be written.
+# ci/mutants.sh [--since COMMIT] [FILE…]: changes airtight's deciding code in one place after another, and runs the tests on each change. A
+# change that no test notices has survived; each survivor must be explained in ci/mutants-explained.txt, or a test be written.
 #
 # Without files it takes all of what decides: src/expect, src/judge, and of src/fact what makes a reading of the bytes that were read. That
-# takes an hour or two. It works on a copy of the project, below ${TMPDIR:-/tmp}, needs neither root nor user namespaces, and leaves its findings in
-# target/mutants.out. AIRTIGHT_MUTANTS_JOBS says how many changes are tried at once (1).
+# takes an hour or two. With --since it changes only lines that are not as they were in that commit. It works on a copy of the project, below
+# ${TMPDIR:-/tmp}, needs neither root nor user namespaces, and leaves its findings in target/mutants.out. AIRTIGHT_MUTANTS_JOBS says how many
+# changes are tried at once (1).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,10 +19,22 @@ FOUND=target/mutants.out
 
 main() {
     [ "${1:-}" != --help ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0; }
+    local since=
+    if [ "${1:-}" = --since ]; then since=${2:?--since takes a commit}; shift 2; fi
     [ "$#" -gt 0 ] || set -- "${DECIDING[@]}"
+    [ -z "$since" ] || only_since "$since"
     install_tool
     try "$@"
     judge
+}
+
+# Options of every round.
+ONLY=()
+
+only_since() {
+    mkdir -p target
+    git diff "$1" -- src >target/mutants.diff
+    ONLY=(--in-diff target/mutants.diff)
 }
 
 install_tool() {
@@ -50,7 +63,7 @@ round() {
     # Most of the time is the compiler's.
     export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0
     cargo mutants --output target --jobs "${AIRTIGHT_MUTANTS_JOBS:-1}" --no-shuffle --colors never "${files[@]}" \
-        --cargo-arg=--locked "${options[@]}" -- -- "${TESTS[@]}" || status=$?
+        --cargo-arg=--locked "${ONLY[@]}" "${options[@]}" -- -- "${TESTS[@]}" || status=$?
     # 2: some survived; 3: under some the tests did not end. All else means that nothing was tried.
     case $status in 0 | 2 | 3) ;; *) echo "cargo-mutants ended with $status: nothing was judged" >&2; exit "$status" ;; esac
 }
