@@ -211,6 +211,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_mounted_here_is_seen() {
+        let points = own_mount_points().unwrap();
+        for expected in ["/", "/proc"] {
+            assert!(points.contains(&PathBuf::from(expected)), "{expected}: {points:?}");
+        }
+    }
+
+    #[test]
     fn rows_are_parsed_from_bytes() {
         let check = |line: &[u8], expected: Value| assert_eq!(record(&parse(line).unwrap(), 1), expected);
         check(

@@ -119,3 +119,46 @@ fn from_list<'d, D: Deserializer<'d>>(from: D) -> Result<BTreeMap<(View, Query),
         Err(serde::de::Error::custom("an answer is given twice"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Reading;
+
+    fn observed(raw: &str) -> (Observations, Query) {
+        let query = Query { fact: "hostname".to_owned(), argument: String::new() };
+        let mut observations = Observations::default();
+        let answer = Ok(Reading { value: raw.into(), raw: raw.to_owned() });
+        observations.insert(View::Host, query.clone(), answer);
+        (observations, query)
+    }
+
+    #[test]
+    fn they_are_written_and_read_again() {
+        let (observations, query) = observed("vm");
+        let text = serde_json::to_string(&observations).unwrap();
+        let again: Observations = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.get(&View::Host, &query), observations.get(&View::Host, &query));
+        assert!(again.get(&View::Host, &query).is_some());
+    }
+
+    #[test]
+    fn an_answer_that_is_given_twice_is_none() {
+        let (observations, _) = observed("vm");
+        let mut written = serde_json::to_value(&observations).unwrap();
+        let answers = written["answers"].as_array_mut().unwrap();
+        answers.push(answers[0].clone());
+        let error = serde_json::from_value::<Observations>(written).unwrap_err().to_string();
+        assert_eq!(error, "an answer is given twice");
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        let (observations, query) = observed("aé");
+        for (most, expected) in [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (9, "aé")] {
+            let cut = observations.without_raw(most);
+            let answer = cut.get(&View::Host, &query).unwrap().as_ref().unwrap();
+            assert_eq!((answer.raw.as_str(), &answer.value), (expected, &"aé".into()), "{most}");
+        }
+    }
+}

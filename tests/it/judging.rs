@@ -4,7 +4,7 @@ use std::path::Path;
 
 use airtight::fact::{Ended, Query, Reading, Unobserved, View};
 use airtight::judge::{
-    Evidence, Finding, Observations, Verdict, judge, judge_command, needs_sandboxes, queries,
+    Evidence, Finding, Observations, Verdict, judge, judge_command, needs_sandboxes, queries, readings,
 };
 use airtight::spec::{Action, Claim, parse};
 use serde_json::{Value, json};
@@ -257,6 +257,27 @@ fn evidence_is_what_each_viewpoint_shows_of_the_field_that_was_judged() {
     let file = "files: { /etc/hosts: two }";
     let (host, inside) = ("host files /etc/hosts: \"one\" (the same)", "inside files /etc/hosts: \"one\"");
     check(file, Ok(json!("one")), Ok(json!("one")), [inside, host]);
+}
+
+#[test]
+fn behind_a_claim_that_holds_stands_what_was_seen_from_its_viewpoint() {
+    let claim = claim("inside: { hostname: vm, umask: \"0022\", pid: 1, uid: 0 }");
+    let mut observations = Observations::default();
+    for (view, query) in queries(&claim.steps[0].seen) {
+        let answer = match query.fact.as_str() {
+            "hostname" => Ok(reading(json!("vm"))),
+            "umask" => Err(Unobserved::because("cut")),
+            "uid" => Ok(reading(json!(0))),
+            // The last one is not looked at.
+            _ => continue,
+        };
+        observations.insert(View::Host, query.clone(), Ok(reading(json!("another"))));
+        observations.insert(view, query, answer);
+    }
+    // What is expected twice is told once.
+    let seen = &claim.steps[0].seen;
+    let told: Vec<String> = readings(seen.iter().chain(seen), &observations).iter().map(line).collect();
+    assert_eq!(told, ["inside hostname: \"vm\"", "inside umask: nothing (cut)", "inside uid: 0"]);
 }
 
 fn line(evidence: &Evidence) -> String {
