@@ -103,6 +103,46 @@ fn what_does_as_it_should_passes() {
     check(r#"sound "$@""#, LOOKS_AGAIN, 0, &["1 passed"]);
 }
 
+/// One that keeps book of its sandboxes as a daemon does, and removes each that has ended, unless it forgets to.
+#[test]
+fn what_removes_itself_is_deleted_only_where_it_has_not() {
+    if !is_root() {
+        return;
+    }
+    let file = "version: { run: ['{program}', version], matches: 'faulty (\\S+)' }
+rootfs: directory
+run: ['{program}', run, '{rootfs}', '{id}', '{command}']
+list: ['{program}', list]
+delete: ['{program}', delete, '{id}']
+removes_itself: true";
+    let script = r#"#!/bin/sh
+cd "${0%/*}"
+mode=$1; shift
+case $mode in
+version) echo "faulty 1.0" ;;
+list) cat kept ;;
+delete) echo "$1" >>deleted; rm kept ;;
+run)
+    rootfs=$1; echo "$2" >kept; shift 2
+    unshare --mount --pid --fork --kill-child chroot "$rootfs" "$@"
+    code=$?
+    [ -e forgets ] || rm kept
+    exit $code ;;
+esac
+"#;
+    for forgets in [false, true] {
+        let faulty = Faulty::new(file, script);
+        let place = &faulty.place;
+        if forgets {
+            fs::write(place.path("forgets"), "").unwrap();
+        }
+        faulty.check("removes itself", LOOKS, 0, &["1 passed"]);
+        let deleted = fs::read_to_string(place.path("deleted")).unwrap_or_default();
+        assert_eq!(deleted.lines().count(), usize::from(forgets), "forgets: {forgets}: {deleted}");
+        assert!(!place.path("kept").exists(), "forgets: {forgets}");
+    }
+}
+
 /// What is known fails without being red, and everything else is judged as ever.
 #[test]
 fn what_its_file_knows_is_no_failure() {
