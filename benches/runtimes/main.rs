@@ -177,7 +177,7 @@ fn one(nursery: &Nursery, image: &Path, runtime: &dyn Runtime) -> Duration {
     let began = Instant::now();
     let (settings, directory, first) = (Settings::default(), Path::new("."), First::Agent);
     let deadline = began + Duration::from_secs(30);
-    let order = Order { settings: &settings, image, directory, first, deadline, breakage: None };
+    let order = Order { settings: &settings, image, directory, first, deadline, kept: false, breakage: None };
     let mut sandbox = runtime.start(nursery, &order).expect("a sandbox");
     let query = Query { fact: String::from("uid"), argument: String::new() };
     let answers =

@@ -114,6 +114,7 @@ fn one(nursery: &Nursery, image: &Path) -> Duration {
         directory: Path::new("."),
         first: First::Agent,
         deadline,
+        kept: false,
         breakage: None,
     };
     let mut sandbox = by_name("native").expect("native").start(nursery, &order).expect("a sandbox");

@@ -249,7 +249,8 @@ impl<'a> Stage<'a> {
     ) -> Result<Sandbox, StageError> {
         let image = self.image(settings)?;
         let directory = &self.directory;
-        let order = Order { settings, image: &image, directory, first, deadline, breakage };
+        let kept = self.test.asks_runtime();
+        let order = Order { settings, image: &image, directory, first, deadline, kept, breakage };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 
@@ -346,7 +347,7 @@ impl<'a> Stage<'a> {
         let runtime = sandbox::by_name("none").unwrap_or(self.test.runtime);
         let settings = &Settings::default();
         let (image, directory) = (Path::new("/"), &self.directory);
-        let order = Order { settings, image, directory, first: First::Agent, deadline, breakage: None };
+        let order = Order { settings, image, directory, first: First::Agent, deadline, kept: false, breakage: None };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 

@@ -163,6 +163,11 @@ impl Test {
         self.seen().flat_map(ask).flatten().collect()
     }
 
+    /// Whether it asks what its runtime says of the sandbox, which some say only of what has not been removed.
+    pub fn asks_runtime(&self) -> bool {
+        self.seen().any(|expected| matches!(expected.subject, Asked::Fact(fact) if fact.name == "reports"))
+    }
+
     fn seen(&self) -> impl Iterator<Item = &Expected> {
         let steps = self.claim().steps.iter().flat_map(|step| &step.seen);
         self.claim().given.iter().chain(steps).flat_map(|seen| &seen.facts)
@@ -173,6 +178,7 @@ impl Test {
         self.scenario == other.scenario
             && self.runtime.name() == other.runtime.name()
             && self.claim().with == other.claim().with
+            && self.asks_runtime() == other.asks_runtime()
             && self.leaves_as_it_was()
             && other.leaves_as_it_was()
     }
@@ -188,7 +194,8 @@ impl Test {
     /// What a sandbox of these settings is made from, in words: two of one kind can stand for each other.
     pub fn kind(&self, settings: &Settings) -> String {
         let directory = settings.names_files().then(|| self.directory());
-        format!("{settings:?} {directory:?}")
+        let kept = if self.asks_runtime() { " kept" } else { "" };
+        format!("{settings:?} {directory:?}{kept}")
     }
 }
 

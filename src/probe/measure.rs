@@ -58,7 +58,7 @@ pub fn sandbox(
     runtime.check(settings)?;
     let deadline = Instant::now() + PATIENCE;
     let (directory, first) = (Path::new("."), First::Agent);
-    let order = Order { settings, image, directory, first, deadline, breakage: None };
+    let order = Order { settings, image, directory, first, deadline, kept: false, breakage: None };
     let mut sandbox = runtime.start(nursery, &order)?;
     sandbox.ready(deadline)?;
     let queries = facts().map(|fact| Query { fact: fact.name.to_owned(), argument: String::new() }).collect();

@@ -126,6 +126,8 @@ pub struct Order<'a> {
     pub first: First<'a>,
     /// When it must be up.
     pub deadline: std::time::Instant,
+    /// Whether its runtime is asked about it after its end, so that nothing of it may be removed before.
+    pub kept: bool,
     /// How it is to be broken, on purpose. Only the built-in runtime can do so.
     pub breakage: Option<&'a Breakage>,
 }

@@ -26,7 +26,7 @@ fn try_out(runtime: &dyn Runtime, nursery: &Nursery, image: &Path) -> Result<Dur
     let deadline = began + PATIENCE;
     runtime.check(&settings).map_err(|cannot| cannot.reason)?;
     let (directory, first) = (Path::new("."), First::Agent);
-    let order = Order { settings: &settings, image, directory, first, deadline, breakage: None };
+    let order = Order { settings: &settings, image, directory, first, deadline, kept: false, breakage: None };
     let mut sandbox = runtime.start(nursery, &order).map_err(|error| error.to_string())?;
     sandbox.ready(deadline).map_err(|error| error.to_string())?;
     let agent = sandbox.agent().ok_or("it has no agent")?;

@@ -103,7 +103,7 @@ fn what_does_as_it_should_passes() {
     check(r#"sound "$@""#, LOOKS_AGAIN, 0, &["1 passed"]);
 }
 
-/// One that keeps book of its sandboxes as a daemon does, and removes each that has ended, unless it forgets to.
+/// One that keeps book of its sandboxes as a daemon does, and where it is told so removes each that has ended, unless it forgets to.
 #[test]
 fn what_removes_itself_is_deleted_only_where_it_has_not() {
     if !is_root() {
@@ -111,35 +111,44 @@ fn what_removes_itself_is_deleted_only_where_it_has_not() {
     }
     let file = "version: { run: ['{program}', version], matches: 'faulty (\\S+)' }
 rootfs: directory
-run: ['{program}', run, '{rootfs}', '{id}', '{command}']
+run: ['{program}', run, '{removes_itself}', '{rootfs}', '{id}', '{command}']
+exec: ['{program}', exec, '{command}']
+reports: { state: { run: ['{program}', state], status: /status } }
 list: ['{program}', list]
 delete: ['{program}', delete, '{id}']
-removes_itself: true";
+removes_itself: [--rm]";
     let script = r#"#!/bin/sh
 cd "${0%/*}"
 mode=$1; shift
 case $mode in
 version) echo "faulty 1.0" ;;
+state) echo '{"status":"running"}' ;;
 list) cat kept ;;
 delete) echo "$1" >>deleted; rm kept ;;
 run)
+    [ "$1" != --rm ] || { touch told; shift; }
     rootfs=$1; echo "$2" >kept; shift 2
     unshare --mount --pid --fork --kill-child chroot "$rootfs" "$@"
     code=$?
-    [ -e forgets ] || rm kept
+    [ ! -e told ] || [ -e forgets ] || rm kept
     exit $code ;;
 esac
 "#;
-    for forgets in [false, true] {
+    let asks = "outside: { reports: { state: { status: running } } }";
+    for (claim, forgets, told) in
+        [(LOOKS, false, true), (LOOKS, true, true), (asks, false, false), (asks, true, false)]
+    {
+        let case = format!("{claim}, forgets: {forgets}");
         let faulty = Faulty::new(file, script);
         let place = &faulty.place;
         if forgets {
             fs::write(place.path("forgets"), "").unwrap();
         }
-        faulty.check("removes itself", LOOKS, 0, &["1 passed"]);
+        faulty.check("removes itself", claim, 0, &["1 passed"]);
+        assert_eq!(place.path("told").exists(), told, "{case}");
         let deleted = fs::read_to_string(place.path("deleted")).unwrap_or_default();
-        assert_eq!(deleted.lines().count(), usize::from(forgets), "forgets: {forgets}: {deleted}");
-        assert!(!place.path("kept").exists(), "forgets: {forgets}");
+        assert_eq!(deleted.lines().count(), usize::from(forgets || !told), "{case}: {deleted}");
+        assert!(!place.path("kept").exists(), "{case}");
     }
 }
 

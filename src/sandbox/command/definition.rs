@@ -72,9 +72,10 @@ pub(super) struct Definition {
     pub(super) state: Option<String>,
     /// The command line that ends the sandbox, and removes what a daemon keeps of it.
     pub(super) delete: Option<Vec<Word>>,
-    /// Whether what `run` starts has removed the sandbox when it has ended by itself, so that `delete` is for those only where it has not.
-    #[serde(default)]
-    pub(super) removes_itself: bool,
+    /// The words, `{removes_itself}`, with which what `run` starts has removed the sandbox when it has ended by itself, so that `delete` is for
+    /// those only where it has not. They are left out where a claim asks for what the runtime says after the end. An empty list: it does so
+    /// anyway.
+    pub(super) removes_itself: Option<Vec<String>>,
     /// The command line that prints the names of all sandboxes that it keeps, one a line.
     pub(super) list: Option<Vec<Word>>,
     /// How long it may take to answer when it is asked something, `10s` by default; to take an image it has six times as long.

@@ -24,7 +24,7 @@ impl Deletion {
         Ok(Self {
             container: definition.delete.as_ref().map(|words| fill(words, values)).transpose()?,
             image: engine::removal(definition, values)?,
-            removes_itself: definition.removes_itself,
+            removes_itself: removes_itself(definition, values),
             patience: definition.patience(),
         })
     }
@@ -42,4 +42,10 @@ impl Deletion {
             let _ = ask(argv, None, self.patience);
         }
     }
+}
+
+/// Whether the runtime does so by itself, or was told to.
+fn removes_itself(definition: &Definition, values: &Values) -> bool {
+    let words = definition.removes_itself.as_ref();
+    words.is_some_and(|words| words.is_empty() || !values.words("removes_itself").is_empty())
 }

@@ -67,7 +67,7 @@ impl CommandLine {
 
     /// Ends what this run has left with a daemon although it should have removed itself.
     pub(super) fn end_forgotten(&self, tag: &str) {
-        if self.definition.removes_itself {
+        if self.definition.removes_itself.is_some() {
             self.end_own(tag);
         }
     }

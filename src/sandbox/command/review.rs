@@ -11,7 +11,7 @@ use super::words;
 use crate::spec::{Down, Fault, Namespace, one_of};
 
 /// What stands for words rather than for a part of one.
-const MANY: [&str; 5] = ["command", "settings", "env", "root", "flags"];
+const MANY: [&str; 6] = ["command", "settings", "env", "root", "flags", "removes_itself"];
 
 /// What has a meaning for a sandbox that is to be made, or is there.
 const SANDBOX: [&str; 7] = ["program", "rootfs", "bundle", "state", "id", "agent", "image"];
@@ -239,11 +239,14 @@ impl Review<'_> {
             if says_root {
                 self.lacks(run, "root", &[]);
             }
+            if removes_itself.as_ref().is_some_and(|words| !words.is_empty()) {
+                self.lacks(run, "removes_itself", &[]);
+            }
         }
         if exec.is_some() {
             self.lacks(&["exec"], "command", &[]);
         }
-        if *removes_itself && (list.is_none() || delete.is_none()) {
+        if removes_itself.is_some() && (list.is_none() || delete.is_none()) {
             self.at_key(
                 &["removes_itself"],
                 "`removes_itself` has no use without `list` and `delete`",

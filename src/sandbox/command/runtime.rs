@@ -413,12 +413,16 @@ impl CommandLine {
             .with("bundle", text(place.bundle()))
             .with("state", text(place.stage.join(STATE)))
             .with("id", place.id.clone())
+            .with_words("removes_itself", self.definition.removes_itself.clone().unwrap_or_default())
     }
 
     /// With what is made for them first: the agent's directory, an engine's image.
     fn values_for(&self, order: &Order<'_>, place: &Place) -> Result<Values, StartError> {
         let mut values = self.values(place);
         self.swept.get_or_init(|| self.sweep(&values));
+        if order.kept {
+            values = values.with_words("removes_itself", Vec::new());
+        }
         if self.definition.takes_agent() {
             values = values.with("agent", luggage()?.directory.to_string_lossy());
         }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::sandbox::runtime::Cannot;
 
-/// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}` and `{flags}` stand for any number of words, and only for whole ones.
-const PLACEHOLDERS: [&str; 31] = [
+/// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}`, `{flags}` and `{removes_itself}` stand for any number of words, and only for whole ones.
+const PLACEHOLDERS: [&str; 32] = [
     "NAME", "agent", "bundle", "command", "cpus", "cwd", "env", "exec", "flags", "gid", "id", "image",
     "inside", "name", "names", "options", "origin", "outside", "count", "path", "percent", "place",
-    "program", "root", "rootfs", "settings", "source", "state", "target", "uid", "value",
+    "program", "removes_itself", "root", "rootfs", "settings", "source", "state", "target", "uid", "value",
 ];
 
 /// A placeholder, or the two braces with which Go's templates begin (`docker inspect --format '{{.State.Pid}}'`), which are none.
@@ -95,6 +95,11 @@ impl Values {
     /// What a placeholder stands for that is a part of a word.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.one.get(name).map(String::as_str)
+    }
+
+    /// The words that one stands for which stands for words.
+    pub(super) fn words(&self, name: &str) -> &[String] {
+        self.many.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// With one that stands for words.
