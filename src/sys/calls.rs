@@ -197,13 +197,16 @@ pub fn signal_when_ready(file: &impl AsFd, owner: i32, signal: i32) -> nix::Resu
     Errno::result(unsafe { libc::fcntl(file, libc::F_SETFL, libc::O_ASYNC) }).map(drop)
 }
 
-/// `mq_open(3)` that leaves the queue open.
+/// `mq_open(3)` that leaves the queue open. One that is made has room for one message of a byte: all queues of a user count against his
+/// `RLIMIT_MSGQUEUE`.
 pub fn open_queue(name: &str, make: bool) -> nix::Result<OwnedFd> {
     let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
     let flags = libc::O_RDWR | libc::O_CLOEXEC | if make { libc::O_CREAT | libc::O_EXCL } else { 0 };
-    let attributes = std::ptr::null_mut::<libc::mq_attr>();
-    // SAFETY: the name outlives the call, which reads the mode and the attributes only with O_CREAT; none are given.
-    own(unsafe { libc::mq_open(name.as_ptr(), flags, 0o600, attributes) }.into())
+    // SAFETY: numbers, of which zeros are as good as any.
+    let mut attributes: libc::mq_attr = unsafe { std::mem::zeroed() };
+    (attributes.mq_maxmsg, attributes.mq_msgsize) = (1, 1);
+    // SAFETY: the name and the attributes outlive the call, which reads the mode and the attributes only with O_CREAT.
+    own(unsafe { libc::mq_open(name.as_ptr(), flags, 0o600, &raw mut attributes) }.into())
 }
 
 /// `mq_unlink(3)`.
