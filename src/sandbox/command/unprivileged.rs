@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::definition::{Definition, New, Rootfs, Spellings};
+use super::known::KnownIssue;
 use super::words::Word;
 use crate::spec::{Limits, Namespace, Settings};
 
@@ -21,6 +22,8 @@ pub(super) struct Unprivileged {
     pub(super) cannot: IndexMap<String, String>,
     /// Where it is left out, root's without what he cannot express.
     pub(super) hardened: Option<Settings>,
+    /// What it is known not to give him besides.
+    pub(super) known_issues: Vec<KnownIssue>,
 }
 
 /// What he cannot express wherever the launcher puts the root filesystem together: that takes a user namespace, in which there is his own id
@@ -32,7 +35,7 @@ impl Definition {
     /// As it is for who runs it.
     pub(super) fn for_caller(mut self, is_root: bool) -> Self {
         let Some(unprivileged) = self.unprivileged.take_if(|_| !is_root) else { return self };
-        let Unprivileged { programs, run, bundle, settings, mut cannot, hardened } = unprivileged;
+        let Unprivileged { programs, run, bundle, settings, mut cannot, hardened, known_issues } = unprivileged;
         self.needs.clear();
         self.programs.extend(programs);
         self.run = run.unwrap_or(self.run);
@@ -46,6 +49,7 @@ impl Definition {
         self.hardened = hardened.or(self.hardened.take().map(expressed));
         self.settings.replace_by(settings);
         self.cannot.extend(cannot);
+        self.known_issues.extend(known_issues);
         self
     }
 }
