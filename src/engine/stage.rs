@@ -347,7 +347,8 @@ impl<'a> Stage<'a> {
         let runtime = sandbox::by_name("none").unwrap_or(self.test.runtime);
         let settings = &Settings::default();
         let (image, directory) = (Path::new("/"), &self.directory);
-        let order = Order { settings, image, directory, first: First::Agent, deadline, kept: false, breakage: None };
+        let order =
+            Order { settings, image, directory, first: First::Agent, deadline, kept: false, breakage: None };
         Ok(runtime.start(self.engine.nursery(), &order)?)
     }
 

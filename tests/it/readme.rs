@@ -1,10 +1,12 @@
 //! The README is true: its specs run, its error is the one that is given, its commands exist, its claims are there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use airtight::spec::parse;
+use regex::Regex;
 
 /// A fenced block: what stands after its fence, and its text.
 struct Block {
@@ -44,6 +46,27 @@ fn the_runtime_is_well_formed() {
     fs::write(&path, shown).unwrap();
     let output = airtight(&["--runtime-file", path.to_str().unwrap(), "runtime", "show", "pivot"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The catalogue's table, by the folders of the specs.
+#[test]
+fn the_catalogue_has_as_many_claims_as_are_said() {
+    let listed = String::from_utf8(airtight(&["list", "specs"]).stdout).unwrap();
+    // A claim is listed for each runtime that its spec names, and with the reason where it is skipped.
+    let without = Regex::new(r" \[[^]]*\](  \(skipped: .*\))?$").unwrap();
+    let names: BTreeSet<_> = listed.lines().map(|line| without.replace(line, "")).collect();
+    let mut areas: BTreeMap<&str, usize> = BTreeMap::new();
+    names
+        .iter()
+        .filter_map(|name| name.split_once('/'))
+        .for_each(|(area, _)| *areas.entry(area).or_default() += 1);
+    let row = Regex::new(r"(?m)^\| `([a-z]+)` \| (\d+) \| [^|]* \|$").unwrap();
+    let readme = fs::read_to_string("README.md").unwrap();
+    let said: BTreeMap<&str, usize> = row
+        .captures_iter(&readme)
+        .map(|found| (found.get(1).unwrap().as_str(), found[2].parse().unwrap()))
+        .collect();
+    assert_eq!(said, areas);
 }
 
 /// A block that is not a whole scenario shows claims.

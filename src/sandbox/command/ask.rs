@@ -83,15 +83,23 @@ pub(super) fn ask_apart(argv: &[String], patience: Duration) -> Result<Vec<u8>, 
 }
 
 fn put(argv: &[String], input: Option<File>, patience: Duration, apart: bool) -> Result<Vec<u8>, AskError> {
-    let failed = |reason: String| AskError::Failed(argv.join(" "), reason);
+    let failed = |reason: String| AskError::Failed(shown(argv), reason);
     let Answer { end, output, complaint } =
         run(argv, input, patience, apart).map_err(|error| failed(error.to_string()))?;
     match end {
         End::Status(status) if status.success() => Ok(output),
         End::Status(status) if complaint.is_empty() => Err(failed(status.to_string())),
         End::Status(status) => Err(failed(format!("{status}; it said: {complaint}"))),
-        End::Late => Err(AskError::Late(argv.join(" "), patience)),
-        End::Flooded => Err(AskError::Flooded(argv.join(" "))),
+        End::Late => Err(AskError::Late(shown(argv), patience)),
+        End::Flooded => Err(AskError::Flooded(shown(argv))),
+    }
+}
+
+/// The command, without a script that it is given.
+fn shown(argv: &[String]) -> String {
+    match argv {
+        [shell, flag, ..] if flag == "-c" => format!("{shell} -c …"),
+        _ => argv.join(" "),
     }
 }
 

@@ -35,7 +35,8 @@ impl Definition {
     /// As it is for who runs it.
     pub(super) fn for_caller(mut self, is_root: bool) -> Self {
         let Some(unprivileged) = self.unprivileged.take_if(|_| !is_root) else { return self };
-        let Unprivileged { programs, run, bundle, settings, mut cannot, hardened, known_issues } = unprivileged;
+        let Unprivileged { programs, run, bundle, settings, mut cannot, hardened, known_issues } =
+            unprivileged;
         self.needs.clear();
         self.programs.extend(programs);
         self.run = run.unwrap_or(self.run);
