@@ -1,4 +1,4 @@
-//! The same kernel on the same machine, with nothing but a first process that switches it off.
+//! The same kernel on the same machine and processor, with nothing but a first process that switches it off.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use airtight::vm::emulated_cpu;
 use airtight::vm::kernel::Kernel;
 use cpio::newc::{Builder, trailer};
 
@@ -24,7 +25,7 @@ pub(crate) fn boot(kernel: &Kernel, folder: &Path) -> Duration {
     }
     let image = kernel.entry.as_ref().unwrap_or(&kernel.image);
     let mut command = bounded("qemu-system-x86_64");
-    command.args(["-accel", "tcg", "-machine", "q35", "-cpu", "Nehalem", "-smp", "1", "-m", "512"]);
+    command.args(["-accel", "tcg", "-machine", "q35", "-cpu", emulated_cpu(), "-smp", "1", "-m", "512"]);
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
     command.args(["-append", "console=ttyS0 loglevel=7 panic=-1 no_timer_check mitigations=off"]);
     command.arg("-kernel").arg(image).arg("-initrd").arg(&initramfs);

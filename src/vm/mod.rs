@@ -16,6 +16,7 @@ pub(crate) use guest::{
     CORE, ENGINE, INIT, INSIDE, VISITOR, brought_images, run_core, run_engine, run_init, run_inside,
     run_visitor,
 };
+pub use machine::emulated_cpu;
 pub(crate) use machine::{KVM, play_kvm};
 
 /// Why VMs are run by software emulation, if they are.

@@ -12,8 +12,8 @@ const MODEL: &str = "Nehalem";
 /// objects, so that a pointer's bit 8, found among the flags at an interrupt, traps the kernel: `exc_debug_kernel`.
 const WITHOUT_CX16: &str = "Nehalem,-cx16";
 
-/// What QEMU's `-cpu` is to be. Its version is asked once.
-pub(super) fn emulated() -> &'static str {
+/// What QEMU's `-cpu` is where it emulates one. Its version is asked once.
+pub fn emulated() -> &'static str {
     static CPU: OnceLock<&'static str> = OnceLock::new();
     CPU.get_or_init(|| answer::of(Command::new(QEMU).arg("--version")).map_or(MODEL, |said| fit_for(&said)))
 }

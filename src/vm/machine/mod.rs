@@ -16,6 +16,7 @@ mod started;
 
 pub(super) use budget::Allowance;
 pub(super) use command::{Hardware, QEMU, Saved, Start};
+pub use cpu::emulated as emulated_cpu;
 pub(super) use echo::Echo;
 pub(super) use fate::Fate;
 pub(super) use kvm::usable as kvm_usable;
