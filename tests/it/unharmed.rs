@@ -24,8 +24,8 @@ enum Ending {
     NurseryKilled,
     /// The nursery is asked to end.
     NurseryEnded,
-    /// The nursery is stopped, as a sandbox in its PID namespace could do, and then comes Ctrl-C.
-    NurseryStopped,
+    /// The nursery is stopped, as a sandbox in its PID namespace could do, and then comes a signal to the runner.
+    NurseryStopped(Signal),
     /// SIGKILL to both. Whoever runs next clears up.
     BothKilled,
 }
@@ -83,12 +83,11 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
         Ending::Timeout => ended_itself(place, spec, runtime, 1, "had not ended when the time was up", what),
         Ending::Deaf => deaf(place, spec, runtime, what),
         Ending::Signal(signal) => {
-            let code = (signal != Signal::SIGKILL).then_some(130);
-            interrupted(place, spec, runtime, code, what, |run| run.signal(signal))
+            interrupted(place, spec, runtime, code(signal), what, |run| run.signal(signal))
         }
-        Ending::NurseryStopped => interrupted(place, spec, runtime, Some(130), what, |run| {
+        Ending::NurseryStopped(signal) => interrupted(place, spec, runtime, code(signal), what, |run| {
             tell_nursery(run, Signal::SIGSTOP);
-            run.signal(Signal::SIGINT);
+            run.signal(signal);
         }),
         Ending::NurseryKilled | Ending::NurseryEnded => {
             let signal =
@@ -110,6 +109,11 @@ fn end(ending: Ending, place: &Place, spec: &str, runtime: &str, what: &str) -> 
             over
         }
     }
+}
+
+/// What a runner exits with that gets this signal.
+fn code(signal: Signal) -> Option<i32> {
+    (signal != Signal::SIGKILL).then_some(130)
 }
 
 fn tell_nursery(run: &Watched<'_>, signal: Signal) {
@@ -225,7 +229,12 @@ fn sigterm_to_the_nursery_leaves_nothing() {
 
 #[test]
 fn ctrl_c_with_a_stopped_nursery_leaves_nothing() {
-    check(Ending::NurseryStopped);
+    check(Ending::NurseryStopped(Signal::SIGINT));
+}
+
+#[test]
+fn sigkill_with_a_stopped_nursery_leaves_nothing() {
+    check(Ending::NurseryStopped(Signal::SIGKILL));
 }
 
 #[test]

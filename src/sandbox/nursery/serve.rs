@@ -46,6 +46,9 @@ fn stand_apart() -> Result<SignalFd> {
     // Ctrl-C is for the runner; the nursery ends when the runner has.
     setsid().map_err(failed("setsid"))?;
     prctl::set_child_subreaper(true).map_err(failed("prctl"))?;
+    // A sandbox that shares the host's PIDs can have stopped it when the runner is killed, and nobody else would wake it. It is sent as well where
+    // only the runner's thread has ended that started it, and does nothing then.
+    prctl::set_pdeathsig(Signal::SIGCONT).map_err(failed("prctl"))?;
     let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, nix::sys::stat::Mode::empty())
         .map_err(failed("open"))?;
     // A reader of the runner's output must not have to wait for the nursery.
