@@ -61,9 +61,10 @@ pub(super) enum Format {
 }
 
 /// Does it.
-pub(super) fn run(arguments: &Prove) -> ExitCode {
+/// `runtime_files` describe runtimes besides those that are known.
+pub(super) fn run(arguments: &Prove, runtime_files: &[PathBuf]) -> ExitCode {
     if !arguments.kernels.is_empty() || arguments.kernel_list.is_some() {
-        return prove_in_vm::on_each(arguments).unwrap_or_else(|exit| exit).into();
+        return prove_in_vm::on_each(arguments, runtime_files).unwrap_or_else(|exit| exit).into();
     }
     // Before the first thread.
     match prove::enter_quarantine() {

@@ -1,6 +1,8 @@
 //! `airtight prove --kernel`: the proof is carried out in the VM, by the airtight that is there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::ValueEnum;
 
@@ -12,15 +14,17 @@ use crate::vm::fleet::{Left, Visitor, Watch, quoted};
 use crate::vm::kernel::{self, Choice};
 
 /// Proves on each of the kernels, one after another, and says the worst of it.
-pub(super) fn on_each(arguments: &Prove) -> Result<Exit, Exit> {
+pub(super) fn on_each(arguments: &Prove, runtime_files: &[PathBuf]) -> Result<Exit, Exit> {
     let nursery = Nursery::start().map_err(|error| Exit::Broken.telling(&error))?;
     end_cleanly_on_signals(&nursery).map_err(|error| Exit::Broken.telling(&error))?;
     let cache = cache_folder().map_err(|error| Exit::Broken.telling(&error))?.join("kernels");
     let found = kernel::find(&arguments.kernels, arguments.kernel_list.as_deref(), &cache);
     let places =
         if arguments.specs.is_empty() { &[PathBuf::from("specs")] } else { arguments.specs.as_slice() };
-    let (tests, files) = visit::specs(places)?;
-    let visitor = Visitor { files, script: Some(script(arguments, places)), terminal: None };
+    let (tests, mut files) = visit::specs(places)?;
+    let runtimes = lay_runtimes(runtime_files, &mut files)
+        .map_err(|error| Exit::Wrong.telling(&format!("a runtime's file cannot be read: {error}")))?;
+    let visitor = Visitor { files, script: Some(script(arguments, &runtimes, places)), terminal: None };
     let mut exit = Exit::Held;
     for choice in found.map_err(|error| Exit::Wrong.telling(&error))? {
         let Choice::Vm(kernel) = choice else {
@@ -34,8 +38,18 @@ pub(super) fn on_each(arguments: &Prove) -> Result<Exit, Exit> {
     Ok(exit)
 }
 
+/// Adds the files of runtimes, whose programs are not there, so that specs can name them. Gives the paths that they are to have.
+fn lay_runtimes(places: &[PathBuf], files: &mut BTreeMap<String, String>) -> io::Result<Vec<String>> {
+    let lay = |(number, place): (usize, &PathBuf)| {
+        let name = format!(".runtimes/{number}.yaml");
+        files.insert(name.clone(), fs::read_to_string(place)?);
+        Ok(name)
+    };
+    places.iter().enumerate().map(lay).collect()
+}
+
 /// What the shell is to do: the same command, with the specs where they are there.
-fn script(arguments: &Prove, places: &[PathBuf]) -> String {
+fn script(arguments: &Prove, runtimes: &[String], places: &[PathBuf]) -> String {
     let mut words = vec!["airtight".to_owned(), "prove".to_owned()];
     let mut option = |name: &str, value: &str| words.push(format!("--{name}={value}"));
     option("extent", &name_of(&arguments.extent));
@@ -45,6 +59,7 @@ fn script(arguments: &Prove, places: &[PathBuf]) -> String {
     arguments.claims.iter().for_each(|claim| option("claim", claim));
     arguments.tags.iter().for_each(|tag| option("tag", tag));
     arguments.jobs.iter().for_each(|jobs| option("jobs", &jobs.to_string()));
+    runtimes.iter().for_each(|file| option("runtime-file", file));
     words.push("--".to_owned());
     words.extend(places.iter().map(|place| name_there(place)));
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
