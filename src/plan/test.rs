@@ -252,4 +252,23 @@ mod tests {
             false,
         );
     }
+
+    /// A sandbox that its runtime is asked about has been kept for it, and others have not.
+    #[test]
+    fn a_sandbox_that_is_kept_is_of_another_kind() {
+        let [looks, other, asks, given] = [
+            "{ inside: { pid: 1 } }",
+            "{ inside: { uid: 0 } }",
+            "{ outside: { reports: { nursery: { pid_agrees: true } } } }",
+            "{ given: { outside: { reports: { nursery: { status: running } } } }, inside: { pid: 1 } }",
+        ]
+        .map(test);
+        let settings = &looks.settings()[0].1;
+        let alike =
+            |one: &Test, other: &Test| (one.shares_with(other), one.kind(settings) == other.kind(settings));
+        assert_eq!([&looks, &other, &asks, &given].map(Test::asks_runtime), [false, false, true, true]);
+        assert_eq!(alike(&looks, &other), (true, true));
+        assert_eq!(alike(&looks, &asks), (false, false));
+        assert_eq!(alike(&asks, &given), (true, true));
+    }
 }
