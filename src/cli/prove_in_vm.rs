@@ -59,7 +59,9 @@ fn script(arguments: &Prove, runtimes: &[String], places: &[PathBuf]) -> String 
     arguments.claims.iter().for_each(|claim| option("claim", claim));
     arguments.tags.iter().for_each(|tag| option("tag", tag));
     arguments.jobs.iter().for_each(|jobs| option("jobs", &jobs.to_string()));
-    runtimes.iter().for_each(|file| option("runtime-file", file));
+    for file in runtimes {
+        option("runtime-file", file);
+    }
     words.push("--".to_owned());
     words.extend(places.iter().map(|place| name_there(place)));
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
