@@ -103,6 +103,10 @@ impl Stage<'_> {
                 let sent = self.signal_from_host(name, kill.signal, deadline)?;
                 Ok(sent.map_or_else(|failure| failed(&failure), |()| Done::Judged(Verdict::Held)))
             }
+            Sender::Runtime => {
+                let sent = self.sandbox(name, deadline)?.signal_by_runtime(signal(kill.signal)?);
+                Ok(sent.map_or_else(|failure| failed(&failure), |()| Done::Judged(Verdict::Held)))
+            }
             Sender::Inside => {
                 let pid = inner_pid(&self.subject(name, deadline)?)
                     .ok_or_else(|| StageError::Nobody(name.to_owned()))?;

@@ -331,10 +331,13 @@ fn runtimes_of(
 fn skip(test: &Test) -> Option<Skip> {
     let mut needs = test.scenario().about.needs.iter().chain(&test.claim().about.needs);
     needs.find_map(|need| needs::unmet(need, test.runtime)).or_else(|| {
-        test.settings().iter().find_map(|(_, settings)| {
-            let cannot = test.runtime.check(settings).err()?;
-            Some(Skip { need: format!("runtime {}", test.runtime.name()), reason: cannot.reason })
-        })
+        let name = test.runtime.name();
+        let mut settings = test.settings().into_iter();
+        let cannot = settings.find_map(|(_, settings)| test.runtime.check(&settings).err());
+        let mute = test.signals_by_runtime() && !test.runtime.sends_signals();
+        let mute = mute.then(|| format!("{name} has no command that sends signals"));
+        let reason = cannot.map(|cannot| cannot.reason).or(mute)?;
+        Some(Skip { need: format!("runtime {name}"), reason })
     })
 }
 

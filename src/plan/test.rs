@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::column::Column;
 use crate::fact::View;
 use crate::sandbox::Runtime;
-use crate::spec::{Action, Asked, Claim, Expected, Scenario, Settings, Spec};
+use crate::spec::{Action, Asked, Claim, Expected, Scenario, Sender, Settings, Spec};
 
 /// One claim on one runtime.
 pub struct Test {
@@ -161,6 +161,13 @@ impl Test {
             [Some(name), whole]
         };
         self.seen().flat_map(ask).flatten().collect()
+    }
+
+    /// Whether it has the runtime send a signal.
+    pub fn signals_by_runtime(&self) -> bool {
+        let by_runtime =
+            |action: &Action| matches!(action, Action::Kill(kill) if kill.from == Sender::Runtime);
+        self.claim().steps.iter().filter_map(|step| step.action.as_ref()).any(by_runtime)
     }
 
     /// Whether it asks what its runtime says of the sandbox, which some say only of what has not been removed.

@@ -54,6 +54,11 @@ pub(super) trait Door: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// Has the runtime's own command send the first process a signal.
+    fn signal(&self, _: Signal) -> Result<(), String> {
+        Err("this runtime has no command that sends signals".to_owned())
+    }
+
     /// Whether it can be closed while the first process is ended, which takes a daemon less time than one after the other.
     fn closes_apart(&self) -> bool {
         false
@@ -240,6 +245,11 @@ impl Sandbox {
     /// The host sends the first process a signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
         send(self.found.as_ref(), &self.first, signal)
+    }
+
+    /// The runtime sends the first process a signal, by its own command.
+    pub fn signal_by_runtime(&self, signal: Signal) -> Result<(), String> {
+        self.door.signal(signal)
     }
 
     /// Starts a command in it, as a further process.

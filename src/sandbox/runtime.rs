@@ -49,6 +49,11 @@ pub trait Runtime: Send + Sync {
     /// Says what keeps it from making a sandbox of these settings here: a setting it cannot express, a right it lacks.
     fn check(&self, settings: &Settings) -> Result<(), Cannot>;
 
+    /// Whether it has a command that sends signals to its sandboxes.
+    fn sends_signals(&self) -> bool {
+        false
+    }
+
     /// Why it is known not to make this claim, `SCENARIO::CLAIM`, hold; by its design, say.
     fn known_issue(&self, _claim: &str) -> Option<String> {
         None

@@ -239,6 +239,8 @@ pub(super) enum SenderWord {
     Host,
     /// The agent inside.
     Inside,
+    /// The runtime's own command, `docker kill`; to the sandbox's first process alone.
+    Runtime,
 }
 
 /// A named block of claims.

@@ -265,7 +265,7 @@ pub struct Kill {
     pub process: String,
     /// The sandbox of `first`.
     pub sandbox: String,
-    /// Sent by the host or by the agent inside.
+    /// Who sends it.
     pub from: Sender,
     /// The signal's number.
     pub signal: i32,
@@ -278,6 +278,8 @@ pub enum Sender {
     Host,
     /// The agent in the sandbox, with kill(2).
     Inside,
+    /// The runtime's own command, to the sandbox's first process.
+    Runtime,
 }
 
 /// A row of `for_each`: typed values by name.

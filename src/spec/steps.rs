@@ -228,7 +228,14 @@ fn send(kill: &KillHead, node: &Node, scope: &Scope, notes: &mut Notes) -> Optio
     let from = match kill.from {
         SenderWord::Host => Sender::Host,
         SenderWord::Inside => Sender::Inside,
+        SenderWord::Runtime => Sender::Runtime,
     };
+    if from == Sender::Runtime && kill.process != "first" {
+        let message = "a runtime's command signals the first process of its sandbox, and no other";
+        notes
+            .error(value_at(inner, "process"), message, "")
+            .help("write `first`, or another sender".to_owned());
+    }
     let named = kill.sandbox.as_deref();
     let sandbox = sandbox(named, if named.is_some() { inner } else { node }, scope, notes);
     Some(Kill { process: kill.process.clone(), sandbox, from, signal })

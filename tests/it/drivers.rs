@@ -152,6 +152,38 @@ esac
     }
 }
 
+/// Its command is told which signal, and what it does is not what it says that it did.
+#[test]
+fn a_signal_that_the_runtime_does_not_send_is_seen() {
+    if !is_root() {
+        return;
+    }
+    let file = "version: { run: ['{program}', version], matches: 'faulty (\\S+)' }
+rootfs: directory
+run: ['{program}', run, '{rootfs}', '{command}']
+exec: ['{program}', exec, '{command}']
+kill: ['{program}', kill, '{id}', '{signal}']";
+    let script = |kill: &str| {
+        format!(
+            "#!/bin/sh\ncd \"${{0%/*}}\"\nmode=$1; shift\ncase $mode in\nversion) echo \"faulty 1.0\" ;;
+kill) echo \"$2\" >told; {kill} ;;
+run) rootfs=$1; shift; echo $$ >pid; exec chroot \"$rootfs\" \"$@\" ;;\nesac\n"
+        )
+    };
+    let claim = "steps: [{ kill: { process: first, from: runtime, signal: SIGKILL } }, { within: 1s, outside: { alive: false } }]";
+    for (kill, code, says) in [
+        ("kill -9 \"$(cat pid)\"", 0, "1 passed"),
+        ("true", 1, "expected false, observed true"),
+        ("echo 'no such container' >&2; exit 1", 1, "the signal could not be sent: "),
+    ] {
+        let faulty = Faulty::new(file, &script(kill));
+        faulty.check(kill, claim, code, &[says]);
+        assert_eq!(fs::read_to_string(faulty.place.path("told")).unwrap(), "SIGKILL\n", "{kill}");
+    }
+    let mute = Faulty::new(&file.replace("kill: [", "# ["), &script("true"));
+    mute.check("no kill", claim, 3, &["faulty has no command that sends signals"]);
+}
+
 /// What is known fails without being red, and everything else is judged as ever.
 #[test]
 fn what_its_file_knows_is_no_failure() {

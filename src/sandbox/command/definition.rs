@@ -70,6 +70,8 @@ pub(super) struct Definition {
     pub(super) reports: IndexMap<String, ReportForm>,
     /// Where it keeps what it knows of sandboxes that others have it run.
     pub(super) state: Option<String>,
+    /// The command line that sends the first process a signal, `{signal}`: `SIGTERM`.
+    pub(super) kill: Option<Vec<Word>>,
     /// The command line that ends the sandbox, and removes what a daemon keeps of it.
     pub(super) delete: Option<Vec<Word>>,
     /// The words, `{removes_itself}`, with which what `run` starts has removed the sandbox when it has ended by itself, so that `delete` is for

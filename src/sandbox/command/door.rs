@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
+
 use super::bundle;
 use super::definition::{Definition, Rootfs};
 use super::deletion::Deletion;
@@ -40,6 +42,7 @@ pub(super) fn door(
     let beside = (definition.rootfs != Rootfs::Imported).then(|| runtime.pid());
     let asking = Arc::new(Asking {
         forms: definition.reports.clone(),
+        kill: definition.kill.clone(),
         values: values.clone(),
         beside,
         patience: definition.patience(),
@@ -106,6 +109,10 @@ impl Door for OwnDoor {
 
     fn reporter(&self) -> Option<Arc<dyn Reporter>> {
         Some(Arc::clone(&self.asking) as _)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), String> {
+        self.asking.signal(signal)
     }
 
     fn closes_apart(&self) -> bool {

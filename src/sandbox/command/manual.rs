@@ -17,6 +17,7 @@ pub(super) fn manual(definition: &Definition) -> String {
     let command_lines = [
         ("run", Some(&definition.run)),
         ("exec", definition.exec.as_ref()),
+        ("kill", definition.kill.as_ref()),
         ("delete", definition.delete.as_ref()),
     ];
     for (name, words) in command_lines {

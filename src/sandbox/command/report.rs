@@ -1,20 +1,22 @@
-//! What a runtime says of its sandboxes: asked for by the command lines of its file, and read by their JSON pointers.
+//! What a runtime says of its sandboxes and does to them: by the command lines of its file, and reports read by their JSON pointers.
 
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use nix::sys::signal::Signal;
 use nix::unistd::Uid;
 use serde_json::Value;
 
 use super::ask::ask;
 use super::definition::ReportForm;
-use super::words::{Values, fill};
+use super::words::{Values, Word, fill};
 use crate::fact::{Report, Reporter};
 
 /// Asks the runtime.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) forms: IndexMap<String, ReportForm>,
+    pub(super) kill: Option<Vec<Word>>,
     pub(super) values: Values,
     /// The process of the runtime, in whose mount namespace it keeps what it knows.
     pub(super) beside: Option<i32>,
@@ -25,10 +27,7 @@ pub(super) struct Asking {
 impl Reporter for Asking {
     fn report(&self, name: &str) -> Result<Report, String> {
         let form = self.forms.get(name).ok_or_else(|| self.unknown(name))?;
-        let mut argv = fill(&form.run, &self.values).map_err(|cannot| cannot.reason)?;
-        if let Some(pid) = self.beside {
-            argv.splice(..0, beside(pid));
-        }
+        let argv = self.filled(&form.run, &self.values)?;
         let said = ask(&argv, None, self.patience).map_err(|error| error.to_string())?;
         let said =
             String::from_utf8(said).map_err(|_| format!("`{}` did not print UTF-8", argv.join(" ")))?;
@@ -48,6 +47,22 @@ fn beside(pid: i32) -> Vec<String> {
 }
 
 impl Asking {
+    /// Has the runtime send the first process a signal.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), String> {
+        let words = self.kill.as_ref().ok_or("this runtime has no command that sends signals")?;
+        let argv = self.filled(words, &self.values.clone().with("signal", signal.as_str()))?;
+        ask(&argv, None, self.patience).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// A command line, where the runtime finds what it keeps.
+    fn filled(&self, words: &[Word], values: &Values) -> Result<Vec<String>, String> {
+        let mut argv = fill(words, values).map_err(|cannot| cannot.reason)?;
+        if let Some(pid) = self.beside {
+            argv.splice(..0, beside(pid));
+        }
+        Ok(argv)
+    }
+
     fn unknown(&self, name: &str) -> String {
         let known: Vec<&str> = self.forms.keys().map(String::as_str).collect();
         match known.as_slice() {

@@ -17,9 +17,10 @@ const MANY: [&str; 6] = ["command", "settings", "env", "root", "flags", "removes
 const SANDBOX: [&str; 7] = ["program", "rootfs", "bundle", "state", "id", "agent", "image"];
 
 /// What has a meaning in the words of a key, besides what [`SANDBOX`] has; a `*` stands for any key.
-const BESIDES: [(&[&str], &[&str]); 26] = [
+const BESIDES: [(&[&str], &[&str]); 27] = [
     (&["run"], &MANY),
     (&["exec"], &["command", "exec"]),
+    (&["kill"], &["signal"]),
     (&["delete"], &[]),
     (&["reports", "*", "run"], &[]),
     (&["settings", "root", "*"], &[]),
@@ -209,7 +210,7 @@ impl Review<'_> {
 
     /// Without these its command lines would run something else, or nothing.
     fn needs(&mut self) {
-        let Definition { rootfs, exec, list, delete, removes_itself, settings, unprivileged, .. } =
+        let Definition { rootfs, exec, kill, list, delete, removes_itself, settings, unprivileged, .. } =
             self.definition;
         let form = *rootfs;
         let runs = if form == Rootfs::Bundle { "bundle" } else { "command" };
@@ -245,6 +246,9 @@ impl Review<'_> {
         }
         if exec.is_some() {
             self.lacks(&["exec"], "command", &[]);
+        }
+        if kill.is_some() {
+            self.lacks(&["kill"], "signal", &[]);
         }
         if removes_itself.is_some() && (list.is_none() || delete.is_none()) {
             self.at_key(

@@ -127,6 +127,10 @@ impl Runtime for CommandLine {
         self.written(&settings, None, &values, &[], own).map(drop)
     }
 
+    fn sends_signals(&self) -> bool {
+        self.definition.kill.is_some()
+    }
+
     fn known_issue(&self, claim: &str) -> Option<String> {
         self.definition.known_issues.iter().find_map(|issue| issue.reason(claim))
     }
@@ -156,8 +160,13 @@ impl Runtime for CommandLine {
         let forms = &self.definition.reports;
         let name = forms.iter().find(|(_, form)| form.pid.is_some()).map(|(name, _)| name);
         let name = name.ok_or_else(|| format!("{} does not report PIDs", self.name))?;
-        let asking =
-            Asking { forms: forms.clone(), values, beside: None, patience: self.definition.patience() };
+        let asking = Asking {
+            forms: forms.clone(),
+            kill: None,
+            values,
+            beside: None,
+            patience: self.definition.patience(),
+        };
         let pid = asking.report(name)?.pid.filter(|pid| *pid > 0).ok_or("it does not run")?;
         i32::try_from(pid).map_err(|_| format!("{pid} is no PID"))
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::sandbox::runtime::Cannot;
 
 /// What can stand in braces. `{command}`, `{settings}`, `{env}`, `{root}`, `{flags}` and `{removes_itself}` stand for any number of words, and only for whole ones.
-const PLACEHOLDERS: [&str; 32] = [
+const PLACEHOLDERS: [&str; 33] = [
     "NAME",
     "agent",
     "bundle",
@@ -37,6 +37,7 @@ const PLACEHOLDERS: [&str; 32] = [
     "root",
     "rootfs",
     "settings",
+    "signal",
     "source",
     "state",
     "target",
