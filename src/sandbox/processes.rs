@@ -45,21 +45,22 @@ fn children(pid: i32) -> impl Iterator<Item = i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn a_grandchild_is_a_descendant_and_a_parent_is_none() {
-        // The shell ends when its standard input does.
-        let mut shell =
-            Command::new("sh").args(["-c", "cat & wait"]).stdin(Stdio::piped()).spawn().expect("sh");
+        let mut shell = Command::new("sh")
+            .args(["-c", "sleep 60 & echo; wait"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh");
         let own = i32::try_from(shell.id()).unwrap();
-        let has_child = || children(own).next();
-        while has_child().is_none() {
-            std::thread::yield_now();
-        }
-        let (child, found) = (has_child().unwrap(), descendants());
+        // What it says comes after its child.
+        shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let (child, found) = (children(own).next().unwrap(), descendants());
         assert!(found.contains(&own) && found.contains(&child), "{found:?}");
         assert!(!found.contains(&1), "{found:?}");
         let newest = newest_first();

@@ -95,12 +95,10 @@ fn put(argv: &[String], input: Option<File>, patience: Duration, apart: bool) ->
     }
 }
 
-/// The command, without a script that it is given.
+/// The command, without a script of several lines that it is given.
 fn shown(argv: &[String]) -> String {
-    match argv {
-        [shell, flag, ..] if flag == "-c" => format!("{shell} -c …"),
-        _ => argv.join(" "),
-    }
+    let whole = argv.iter().take_while(|word| !word.contains('\n')).cloned().collect::<Vec<_>>().join(" ");
+    if argv.iter().any(|word| word.contains('\n')) { format!("{whole} …") } else { whole }
 }
 
 /// The start of what a command printed, as one line.
@@ -188,6 +186,8 @@ mod tests {
     fn a_complaint_is_told() {
         let error = shell("echo yes; echo no >&2; exit 3", PATIENCE).unwrap_err();
         assert_eq!(error, "`sh -c echo yes; echo no >&2; exit 3`: exit status: 3; it said: no");
+        let error = shell("true\nexit 3", PATIENCE).unwrap_err();
+        assert_eq!(error, "`sh -c …`: exit status: 3");
     }
 
     #[test]
