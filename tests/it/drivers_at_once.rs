@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use crate::watch::{Place, eventually};
+use crate::watch::{Place, alone_with_podman, eventually, processes};
 
 /// Those that CI installs.
 const RUNTIMES: [&str; 12] = [
@@ -93,9 +94,17 @@ fn kept(pid: i32) -> Vec<String> {
         &["podman", "ps", "--all", "--format", "{{.Names}}"],
         &["ctr", "--namespace", "airtight", "containers", "ls", "--quiet"],
     ];
-    let lists = asked.iter().filter_map(|words| Command::new(words[0]).args(&words[1..]).output().ok());
-    let lists: Vec<String> =
-        lists.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
+    let mark = format!("{pid}-asked");
+    let ask = |words: &&[&str]| Command::new(words[0]).args(&words[1..]).env("AIRTIGHT_ID", &mark).output();
+    let lists: Vec<String> = asked
+        .iter()
+        .filter_map(|words| ask(words).ok())
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .collect();
+    for process in marked(pid) {
+        // It may have ended.
+        let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
+    }
     let ours = format!("airtight-{pid}-");
     lists
         .iter()
@@ -106,17 +115,17 @@ fn kept(pid: i32) -> Vec<String> {
 }
 
 /// The processes that carry the mark of the run of this PID. To ask podman is what makes an ordinary user's, which outlives the question.
-fn marked(pid: i32) -> Vec<String> {
+fn marked(pid: i32) -> Vec<i32> {
     let begins = format!("AIRTIGHT_ID={pid}-").into_bytes();
-    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let carries = |process: &PathBuf| {
-        let entries = fs::read(process.join("environ")).unwrap_or_default();
+    let carries = |process: &i32| {
+        let entries = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
         entries.split(|byte| *byte == 0).any(|entry| entry.starts_with(&begins))
     };
-    processes.filter(carries).map(|process| process.display().to_string()).collect()
+    processes().into_iter().filter(carries).collect()
 }
 
 fn check(signal: Signal, code: Option<i32>) {
+    let _alone = alone_with_podman();
     let runtimes = usable();
     assert!(runtimes.contains(&"unshare"), "{runtimes:?}");
     let before = Host::now();

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 
 use crate::runs::{Told, run};
+use crate::watch::alone_with_podman;
 
 /// What a claim says is so by default on many a runtime, which leaving out the setting does not change. It must fail on what is otherwise, if
 /// the runtime can be told one of these.
@@ -58,6 +59,7 @@ fn each_setting_means_the_same_on_each_runtime_that_has_it() {
 
 /// What is wrong with it.
 fn check(runtime: &str) -> Vec<String> {
+    let _alone = (runtime == "podman").then(alone_with_podman);
     let whole = variant("whole", |_| true);
     let whole = judged(whole.path(), runtime);
     let left_out = variant("left-out", without);

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -288,6 +289,13 @@ fn foreign_namespaces(pid: i32) -> HashSet<PathBuf> {
 fn namespaces(pid: i32) -> HashSet<PathBuf> {
     let links = fs::read_dir(format!("/proc/{pid}/ns")).into_iter().flatten().flatten();
     links.filter_map(|link| fs::read_link(link.path()).ok()).collect()
+}
+
+/// An ordinary user's podman has one user namespace for all of his containers, which whoever comes first makes and any of them holds: who holds that
+/// nothing of a run is left must be alone with it.
+pub(crate) fn alone_with_podman() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) fn processes() -> Vec<i32> {

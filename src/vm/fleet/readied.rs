@@ -16,7 +16,7 @@ use crate::vm::kernel::{Kernel, Module};
 use crate::vm::machine::{Allowance, Echo, Fate, Hardware, Machine, QEMU, Saved, Seen, Start, kvm_usable};
 use crate::vm::wire::FromGuest;
 
-/// What a kernel may take until it is ready: 30 times what the slowest takes in all, and ten times from one word to the next. One that boots
+/// What a kernel with no images but `base` may take until it is ready: 30 times what the slowest takes in all, and ten times from one word to the next. One that boots
 /// has always something to do, and says some hundred KiB.
 const BOOT: Allowance = Allowance {
     word: Duration::from_secs(30),
@@ -140,7 +140,14 @@ impl Readied {
 
     /// A VM that was booted just now, and is ready.
     pub(super) fn boot(&self, nursery: &Nursery, allowed: Allowance) -> Result<Machine, Fate> {
-        let mut machine = Machine::start(nursery, &self.hardware, &Start::Cold, 0, Some(BOOT), self.seen())?;
+        let mut machine = Machine::start(
+            nursery,
+            &self.hardware,
+            &Start::Cold,
+            0,
+            Some(until_ready(&self.hardware)),
+            self.seen(),
+        )?;
         match machine.hear()? {
             FromGuest::Ready(_) => {
                 machine.allow(allowed);
@@ -212,8 +219,8 @@ fn boot_and_save(
     seen: Seen<'_>,
 ) -> Result<About, NotReady> {
     let start = Start::ToSave(snapshot.memory());
-    let mut machine =
-        Machine::start(nursery, hardware, &start, 0, Some(BOOT), seen).map_err(NotReady::because)?;
+    let mut machine = Machine::start(nursery, hardware, &start, 0, Some(until_ready(hardware)), seen)
+        .map_err(NotReady::because)?;
     let facts = match machine.hear() {
         Ok(FromGuest::Ready(facts)) => facts,
         Ok(other) => return Err(NotReady::because(format!("the guest said {other:?} before it was ready"))),
@@ -233,6 +240,12 @@ fn boot_and_save(
     let about = About { facts, spoken, kernel: hardware.kernel.clone(), size, console };
     snapshot.finish(&about).map_err(NotReady::because)?;
     Ok(about)
+}
+
+/// More for what has more to unpack, and silently hands each image to its runtime's store: podman computes for more than 40 s to take 180 MB.
+fn until_ready(hardware: &Hardware) -> Allowance {
+    let more = Duration::from_secs(hardware.memory.saturating_sub(MEMORY) / 16);
+    Allowance { word: BOOT.word + more, record: BOOT.record + more, ..BOOT }
 }
 
 /// Images are in memory twice while they are unpacked, and so are a runtime's programs.
