@@ -92,7 +92,7 @@ fn kept(pid: i32) -> Vec<String> {
     let asked: [&[&str]; 3] = [
         &["docker", "ps", "--all", "--format", "{{.Names}}"],
         &["podman", "ps", "--all", "--format", "{{.Names}}"],
-        &["ctr", "--namespace", "airtight", "containers", "ls", "--quiet"],
+        &["ctr", "--connect-timeout", "1s", "--namespace", "airtight", "containers", "ls", "--quiet"],
     ];
     let mark = format!("{pid}-asked");
     let ask = |words: &&[&str]| Command::new(words[0]).args(&words[1..]).env("AIRTIGHT_ID", &mark).output();
